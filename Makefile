@@ -1,0 +1,27 @@
+# Two commands a newcomer needs: make demo, make test. uv does the work; when it is missing it is
+# put into a private environment (.uv/), so that nothing of the machine is changed.
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := $(UV) run --quiet
+
+.PHONY: demo test acceptance lint clean
+
+demo: $(UV)
+	$(RUN) fsapp demo
+
+test: $(UV) lint
+	$(RUN) pytest
+
+acceptance: $(UV)
+	$(RUN) pytest tests/acceptance --switch=freeswitch
+
+lint: $(UV)
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+
+clean:
+	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache
+
+.uv/bin/uv:
+	python3 -m venv .uv
+	.uv/bin/pip install --quiet uv
