@@ -1,0 +1,30 @@
+"""What an agent is: a plain value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["AGENT_ID", "ROLES", "Agent"]
+
+AGENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
+"""An agent's id: it stands in channel variables and in ``Call|<call_id> belongs to <agent_id>``."""
+
+ROLES = ("agent", "supervisor", "admin")
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """One agent as configured (protocol §1): ``phone`` is a FreeSWITCH dial string."""
+
+    id: str
+    name: str
+    phone: str
+    role: str = "agent"
+    organizations: frozenset[int] = frozenset({1})
+    paused: bool = False
+    pause_reason: str | None = None
+
+    def serves(self, organization_id: int) -> bool:
+        """Whether calls of this organization exist for her (protocol §2)."""
+        return organization_id in self.organizations

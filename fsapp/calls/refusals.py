@@ -1,0 +1,224 @@
+"""Every refusal an agent can get, each defined once.
+
+The law of this file: a refusal changes nothing, maps to exactly one HTTP document
+(protocol §2), and its words are the protocol's, to the letter. Whoever refuses raises
+:class:`Refusal` through one of the functions below; nobody else spells a status,
+an error identifier or a description.
+
+The order in which they are checked is the guard's business (``guard.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+__all__ = [
+    "Refusal",
+    "agent_busy",
+    "bad_parameters",
+    "bridge_failed",
+    "call_not_found",
+    "call_owned",
+    "dependency_timeout",
+    "dependency_unavailable",
+    "draining",
+    "greeting_playing",
+    "method_not_allowed",
+    "not_authorized",
+    "nothing_to_hang_up",
+    "nothing_to_park",
+    "nothing_to_pick_up",
+    "phone_unavailable",
+    "route_not_found",
+    "too_large",
+    "unhandled",
+    "wrong_state",
+]
+
+Document = Mapping[str, object]
+
+
+class Refusal(Exception):
+    """Why a request is not carried out.
+
+    ``http`` is the status code, ``status``, ``error`` and ``description`` go into the JSON
+    document; ``call`` is the call's present object when there is one the agent may see;
+    ``headers`` are extra HTTP headers.
+    """
+
+    def __init__(
+        self,
+        http: HTTPStatus,
+        status: str,
+        error: str,
+        description: str,
+        *,
+        call: Document | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(description)
+        self.http = http
+        self.status = status
+        self.error = error
+        self.description = description
+        self.call = call
+        self.headers = dict(headers or {})
+
+    def document(self) -> dict[str, object]:
+        """The JSON document of protocol §2."""
+        document: dict[str, object] = {
+            "status": self.status,
+            "description": self.description,
+            "error": self.error,
+        }
+        if self.call is not None:
+            document["call"] = dict(self.call)
+        return document
+
+
+def bad_parameters(what: str) -> Refusal:
+    return Refusal(HTTPStatus.BAD_REQUEST, "bad parameters", "bad-parameters", what)
+
+
+def too_large(limit: int) -> Refusal:
+    return Refusal(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "bad parameters",
+        "body-too-large",
+        f"The request's body is larger than {limit} bytes.",
+    )
+
+
+def bridge_failed(why: str, call: Document | None = None) -> Refusal:
+    """Transfer only, protocol §4: ``why`` is one of the sentences listed there."""
+    return Refusal(HTTPStatus.BAD_REQUEST, "bridge failed", "bridge-failed", why, call=call)
+
+
+def not_authorized() -> Refusal:
+    return Refusal(
+        HTTPStatus.UNAUTHORIZED,
+        "not authorized",
+        "not-authorized",
+        "A valid token is required.",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def call_owned(call_id: str, owner: str, call: Document | None = None) -> Refusal:
+    """The page's headline rule, to the letter, for every verb."""
+    return Refusal(
+        HTTPStatus.FORBIDDEN,
+        "forbidden",
+        "call-owned",
+        f"Call|{call_id} belongs to {owner}",
+        call=call,
+    )
+
+
+def route_not_found(path: str) -> Refusal:
+    return Refusal(
+        HTTPStatus.NOT_FOUND, "not found", "route-not-found", f"There is nothing at {path}."
+    )
+
+
+def method_not_allowed(method: str, allowed: str) -> Refusal:
+    return Refusal(
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        "method not allowed",
+        "method-not-allowed",
+        f"{method} is not allowed here; allowed: {allowed}.",
+        headers={"Allow": allowed},
+    )
+
+
+def call_not_found(call_id: str) -> Refusal:
+    return Refusal(
+        HTTPStatus.NOT_FOUND, "not found", "call-not-found", f"{call_id} does not exist."
+    )
+
+
+def nothing_to_park() -> Refusal:
+    return Refusal(
+        HTTPStatus.NOT_FOUND,
+        "not found",
+        "no-current-call",
+        "No call available to put on hold",
+    )
+
+
+def nothing_to_hang_up() -> Refusal:
+    return Refusal(
+        HTTPStatus.NOT_FOUND, "not found", "no-current-call", "No call available to hang up"
+    )
+
+
+def nothing_to_pick_up() -> Refusal:
+    return Refusal(HTTPStatus.NOT_FOUND, "not found", "queue-empty", "No call available to pick up")
+
+
+def agent_busy(agent_id: str, call_id: str, call: Document | None = None) -> Refusal:
+    return Refusal(
+        HTTPStatus.CONFLICT,
+        "busy",
+        "agent-busy",
+        f"Agent|{agent_id} already has call {call_id}",
+        call=call,
+    )
+
+
+def phone_unavailable(phone: str, cause: str, call: Document | None = None) -> Refusal:
+    return Refusal(
+        HTTPStatus.CONFLICT,
+        "phone unavailable",
+        "phone-unavailable",
+        f"{phone}: {cause}",
+        call=call,
+    )
+
+
+def greeting_playing(call_id: str, call: Document | None = None) -> Refusal:
+    return Refusal(
+        HTTPStatus.CONFLICT,
+        "locked",
+        "call-locked",
+        f"{call_id} is hearing its greeting",
+        call=call,
+    )
+
+
+def wrong_state(call_id: str, state: str, call: Document | None = None) -> Refusal:
+    return Refusal(
+        HTTPStatus.CONFLICT,
+        "wrong state",
+        "wrong-state",
+        f"{call_id} is {state}",
+        call=call,
+    )
+
+
+def dependency_unavailable(which: str) -> Refusal:
+    """503: ``which`` names the dependency in a sentence."""
+    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "unavailable", which)
+
+
+def draining() -> Refusal:
+    return Refusal(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "unavailable",
+        "draining",
+        "fsapp is shutting down: draining.",
+    )
+
+
+def dependency_timeout(which: str, call: Document | None = None) -> Refusal:
+    return Refusal(HTTPStatus.GATEWAY_TIMEOUT, "timeout", "timeout", which, call=call)
+
+
+def unhandled(incident: str) -> Refusal:
+    return Refusal(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "unhandled exception",
+        "unhandled-exception",
+        f"Incident {incident}; the log says more.",
+    )
