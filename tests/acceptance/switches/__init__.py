@@ -1,0 +1,1 @@
+"""The switches the acceptance suite can run on, behind one interface (see base.py)."""
