@@ -1,0 +1,124 @@
+"""The database's tables, as migrations from the first version on.
+
+The law of this file: a migration that has been released is never changed, only followed by
+another. Every row names its ``node``, the process that holds the call's socket.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+__all__ = ["MIGRATIONS"]
+
+MIGRATIONS = Migrations("fsapp")
+
+
+@MIGRATIONS(name="0001_calls")
+def _calls(database: Database) -> None:
+    database.execute(
+        """
+        CREATE TABLE calls (
+            id TEXT PRIMARY KEY,
+            node TEXT NOT NULL,
+            state TEXT NOT NULL,
+            inbound INTEGER NOT NULL,
+            destination TEXT NOT NULL,
+            caller_id TEXT NOT NULL,
+            caller_name TEXT NOT NULL,
+            organization_id INTEGER NOT NULL,
+            arrival REAL NOT NULL,
+            b_leg TEXT,
+            assigned_to TEXT,
+            locked INTEGER NOT NULL,
+            priority INTEGER NOT NULL,
+            head INTEGER NOT NULL,
+            cm_id INTEGER,
+            context TEXT NOT NULL,
+            music TEXT NOT NULL,
+            answered_at INTEGER,
+            bridged_at INTEGER,
+            parked_at INTEGER,
+            ended_at INTEGER,
+            hangup_cause TEXT,
+            handled_by TEXT NOT NULL
+        ) WITHOUT ROWID
+        """
+    )
+    database.execute("CREATE INDEX live_calls ON calls (state) WHERE state <> 'hungup'")
+    # No agent is ever in two calls: what the guard promises, the database enforces.
+    database.execute(
+        """
+        CREATE UNIQUE INDEX one_current_call ON calls (assigned_to)
+        WHERE assigned_to IS NOT NULL AND state IN ('transferring', 'ringing', 'speaking')
+        """
+    )
+
+
+@MIGRATIONS(name="0002_events")
+def _events(database: Database) -> None:
+    # AUTOINCREMENT: a number is never given twice, also not after old events were removed.
+    database.execute(
+        """
+        CREATE TABLE events (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL,
+            timestamp REAL NOT NULL,
+            node TEXT NOT NULL,
+            organization_id INTEGER,
+            call_id TEXT,
+            agent_id TEXT,
+            document TEXT NOT NULL
+        )
+        """
+    )
+    database.execute("CREATE INDEX events_of_call ON events (call_id, number)")
+
+
+@MIGRATIONS(name="0003_agents")
+def _agents(database: Database) -> None:
+    database.execute(
+        """
+        CREATE TABLE agents (
+            id TEXT PRIMARY KEY,
+            name TEXT NOT NULL,
+            phone TEXT NOT NULL,
+            role TEXT NOT NULL,
+            organizations TEXT NOT NULL,
+            token_hash TEXT UNIQUE,
+            paused INTEGER NOT NULL DEFAULT 0,
+            pause_reason TEXT,
+            state_since INTEGER NOT NULL,
+            removed_at INTEGER
+        )
+        """
+    )
+
+
+@MIGRATIONS(name="0004_contacts")
+def _contacts(database: Database) -> None:
+    database.execute(
+        """
+        CREATE TABLE contacts (
+            cm_id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL,
+            number TEXT NOT NULL,
+            organization_id INTEGER NOT NULL
+        )
+        """
+    )
+
+
+@MIGRATIONS(name="0005_idempotency")
+def _idempotency(database: Database) -> None:
+    database.execute(
+        """
+        CREATE TABLE idempotency (
+            agent_id TEXT NOT NULL,
+            key TEXT NOT NULL,
+            call_id TEXT NOT NULL,
+            target TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            PRIMARY KEY (agent_id, key)
+        ) WITHOUT ROWID
+        """
+    )
