@@ -1,7 +1,7 @@
 """Who may do what to which call: the one guard (protocol §2).
 
 The law of this file: every verb asks here before it touches anything, and the order of the
-questions is the protocol's – the call does not exist (404), it belongs to another agent (403),
+questions is the protocol's: the call does not exist (404), it belongs to another agent (403),
 its state or the agent's forbids it (409). The page: "Any given agent can only use the call
 interfaces on calls directly under the agents control". Pure: values in, a refusal or nothing out.
 """

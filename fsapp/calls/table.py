@@ -142,7 +142,7 @@ def _claim(call: Call, facts: Facts) -> Call:
     return replace(call, assigned_to=facts.agent)
 
 
-def _free(call: Call, facts: Facts) -> Call:
+def _release(call: Call, _facts: Facts) -> Call:
     return replace(call, assigned_to=None, b_leg=None)
 
 
@@ -163,7 +163,7 @@ def _park(call: Call, facts: Facts) -> Call:
 
 
 def _lose_agent(call: Call, facts: Facts) -> Call:
-    return replace(_free(call, facts), head=True, parked_at=None)
+    return replace(_release(call, facts), head=True, parked_at=None)
 
 
 def _transfer(call: Call, facts: Facts) -> Call:
@@ -188,7 +188,7 @@ _CHANGES: dict[Happening, Callable[[Call, Facts], Call]] = {
     _H.DIAL: _dial,
     _H.ANSWER: _answer,
     _H.CLAIM: _claim,
-    _H.RELEASE: _free,
+    _H.RELEASE: _release,
     _H.BRIDGE: _bridge,
     _H.PARK: _park,
     _H.LOSE_AGENT: _lose_agent,

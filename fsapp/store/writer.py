@@ -70,8 +70,8 @@ class Writer:
     def submit(self, run: Callable[[Database], T]) -> Future[T]:
         """Queues ``run(database)``; the future has its result once it is committed.
 
-        A future that is cancelled before its turn is skipped. A job that raises is rolled
-        back alone and its future raises the same.
+        A job that raises is rolled back alone and its future raises the same. Whoever stops
+        waiting does not stop the job: to undo it, hand in its opposite.
         """
         job = _Job(run)
         with self._wake:
@@ -98,7 +98,6 @@ class Writer:
 
     def _commit(self, database: Database, group: list[_Job]) -> None:
         while True:
-            group = [job for job in group if not job.future.cancelled()]
             try:
                 done = _run_group(database, group)
             except sqlite3.Error as error:
@@ -151,8 +150,6 @@ def _run_one(database: Database, job: _Job) -> Exception | None:
 
 def _answer(done: list[tuple[_Job, Exception | None]]) -> None:
     for job, error in done:
-        if not job.future.set_running_or_notify_cancel():
-            continue
         if error is None:
             job.future.set_result(job.result)
         else:
@@ -161,5 +158,4 @@ def _answer(done: list[tuple[_Job, Exception | None]]) -> None:
 
 def _fail(group: list[_Job], error: Exception) -> None:
     for job in group:
-        if job.future.set_running_or_notify_cancel():
-            job.future.set_exception(error)
+        job.future.set_exception(error)

@@ -1,0 +1,144 @@
+"""Calls and the event log, written together (protocol §6).
+
+The law of this file: a call's row and the events that tell of its change are written by one
+job, hence in one transaction; nobody writes one without the other. A claim is one conditional
+UPDATE, and whoever changed one row has won.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlite_utils
+
+from fsapp.calls.call import Call, State
+from fsapp.store.database import Database
+
+__all__ = ["Calls", "Event", "KeyRecord"]
+
+_COLUMNS = (
+    "state", "inbound", "destination", "caller_id", "caller_name", "organization_id", "arrival",
+    "b_leg", "assigned_to", "locked", "priority", "head", "cm_id", "context", "music",
+    "answered_at", "bridged_at", "parked_at", "ended_at", "hangup_cause", "handled_by",
+)  # fmt: skip
+_INSERT = (
+    f"INSERT INTO calls (id, node, {', '.join(_COLUMNS)}) "
+    f"VALUES (:id, :node, {', '.join(f':{name}' for name in _COLUMNS)}) "
+    "ON CONFLICT (id) DO UPDATE SET node = excluded.node, "
+    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)
+)
+_CLAIM = (
+    "UPDATE calls SET node = :node, "
+    + ", ".join(f"{name} = :{name}" for name in _COLUMNS)
+    + " WHERE id = :id AND state = 'queued' AND assigned_to IS NULL"
+)
+_EVENT = (
+    "INSERT INTO events (name, timestamp, node, organization_id, call_id, agent_id, document) "
+    "VALUES (:name, :timestamp, :node, :organization_id, :call_id, :agent_id, :document)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the event log: ``document`` is the whole object *after* the change."""
+
+    name: str
+    timestamp: float
+    document: dict[str, object]
+    organization_id: int | None = None
+    call_id: str | None = None
+    agent_id: str | None = None
+
+    def row(self, node: str) -> dict[str, object]:
+        fields = asdict(self)
+        fields["document"] = json.dumps(self.document, ensure_ascii=False, separators=(",", ":"))
+        return {**fields, "node": node}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """What an ``Idempotency-Key`` was used for: ``target`` is what was dialled."""
+
+    agent_id: str
+    key: str
+    call_id: str
+    target: str
+    created_at: int
+
+
+class Calls:
+    """The calls of one ``node`` (the process that holds their sockets)."""
+
+    def __init__(self, database: Database, node: str) -> None:
+        self._database = database
+        self._node = node
+
+    def record(
+        self, call: Call, events: Sequence[Event], key: KeyRecord | None = None
+    ) -> Future[None]:
+        """Writes the call's row and the events that tell of its change."""
+
+        def write(database: sqlite_utils.Database) -> None:
+            database.execute(_INSERT, self._row(call))
+            self._append(database, events)
+            if key is not None:
+                database["idempotency"].insert(asdict(key))
+
+        return self._database.submit(write)
+
+    def claim(self, call: Call, events: Sequence[Event]) -> Future[bool]:
+        """Writes ``call``, as claimed, if its row is still queued and nobody's.
+
+        The future answers whether it was; if not, nothing is written.
+        """
+
+        def write(database: sqlite_utils.Database) -> bool:
+            won = database.execute(_CLAIM, self._row(call)).rowcount == 1
+            if won:
+                self._append(database, events)
+            return won
+
+        return self._database.submit(write)
+
+    def tell(self, event: Event) -> Future[None]:
+        """Appends one event that concerns no call's row (an agent's state)."""
+        return self._database.submit(lambda database: self._append(database, [event]))
+
+    def find(self, call_id: str) -> Call | None:
+        """The call as last written, ended ones included."""
+        rows = self._database.reader().query("SELECT * FROM calls WHERE id = ?", [call_id])
+        return next((_call(row) for row in rows), None)
+
+    def live(self) -> list[Call]:
+        """Every call that had not ended when it was last written."""
+        rows = self._database.reader().query("SELECT * FROM calls WHERE state <> 'hungup'")
+        return [_call(row) for row in rows]
+
+    def used_key(self, agent_id: str, key: str) -> KeyRecord | None:
+        """What this agent used the key for, if she did."""
+        rows = self._database.reader().query(
+            "SELECT * FROM idempotency WHERE agent_id = ? AND key = ?", [agent_id, key]
+        )
+        return next((KeyRecord(**row) for row in rows), None)
+
+    def _append(self, database: sqlite_utils.Database, events: Sequence[Event]) -> None:
+        for event in events:
+            database.execute(_EVENT, event.row(self._node))
+
+    def _row(self, call: Call) -> dict[str, object]:
+        row: dict[str, object] = {name: getattr(call, name) for name in _COLUMNS}
+        row["handled_by"] = json.dumps(call.handled_by)
+        return {**row, "state": call.state.value, "id": call.id, "node": self._node}
+
+
+def _call(row: dict[str, Any]) -> Call:
+    fields = {name: row[name] for name in _COLUMNS}
+    for name in ("inbound", "locked", "head"):
+        fields[name] = bool(fields[name])
+    fields["state"] = State(fields["state"])
+    fields["handled_by"] = tuple(json.loads(fields["handled_by"]))
+    return Call(id=row["id"], **fields)
