@@ -94,9 +94,11 @@ def transfer_destination(source: Call, current: Call | None, *, just_ended: bool
     """
     if current is None:
         raise bridge_failed(DESTINATION_GONE if just_ended else BAD_DESTINATION)
+    if current.id == source.id:
+        raise bridge_failed(BAD_DESTINATION, current.document())
     if current.inbound:
         raise bridge_failed(INBOUND_DESTINATION, current.document())
-    if current.id == source.id or current.state is not State.SPEAKING:
+    if current.state is not State.SPEAKING:
         raise bridge_failed(BAD_DESTINATION, current.document())
     return current
 

@@ -20,6 +20,7 @@ __all__ = [
     "bridge_failed",
     "call_not_found",
     "call_owned",
+    "contact_not_found",
     "dependency_timeout",
     "dependency_unavailable",
     "draining",
@@ -135,6 +136,12 @@ def method_not_allowed(method: str, allowed: str) -> Refusal:
 def call_not_found(call_id: str) -> Refusal:
     return Refusal(
         HTTPStatus.NOT_FOUND, "not found", "call-not-found", f"{call_id} does not exist."
+    )
+
+
+def contact_not_found(cm_id: str) -> Refusal:
+    return Refusal(
+        HTTPStatus.NOT_FOUND, "not found", "contact-not-found", f"Contact {cm_id} does not exist."
     )
 
 

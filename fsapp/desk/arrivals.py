@@ -1,0 +1,161 @@
+"""A channel has connected: a new caller, a call that comes back, a callee who answers, a phone."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from fsapp.calls.call import Call, State
+from fsapp.calls.table import Happening
+from fsapp.desk.board import LegPhase, LiveCall, Turn
+from fsapp.desk.bridges import Bridges, waiting_variables
+from fsapp.desk.context import RETURN_POINT, Context
+from fsapp.desk.endings import SETTLE_SECONDS, Endings
+from fsapp.desk.legs import Legs
+from fsapp.desk.music import Music
+from fsapp.switch import commands
+from fsapp.switch.channel import Channel
+from fsapp.switch.connection import Connection
+
+__all__ = ["Arrivals"]
+
+log = logging.getLogger(__name__)
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
+_CONTEXT = re.compile(r"[\w.@-]{1,64}")
+
+
+class Arrivals:
+    """Says what a channel that connects means."""
+
+    def __init__(
+        self, context: Context, legs: Legs, bridges: Bridges, endings: Endings, music: Music
+    ) -> None:
+        self._context = context
+        self._board = context.board
+        self._legs = legs
+        self._bridges = bridges
+        self._endings = endings
+        self._music = music
+
+    def connected(self, turn: Turn, channel: Channel, connection: Connection) -> None:
+        """By its uuid: an agent's leg, a call we know, or a new caller."""
+        leg = self._board.legs.get(channel.uuid)
+        live = self._board.calls.get(channel.uuid)
+        if leg is not None:
+            self._legs.connected(turn, leg, connection)
+        elif live is not None:
+            self._again(turn, live, connection)
+        elif channel.variables.get("fsapp_agent") or channel.variables.get("fsapp_call"):
+            # A leg, or a callee, that answered after everybody had stopped waiting for it.
+            log.info("%s: answered too late; hanging it up", channel.uuid)
+            turn.post(connection, commands.api_kill(channel.uuid))
+        elif channel.uuid:
+            self._new(turn, channel, connection)
+
+    def greeted(self, turn: Turn, live: LiveCall) -> None:
+        """The greeting is over: the caller joins the queue."""
+        self._music.stopped(live)
+        if live.call.state is State.CREATED:
+            self._board.happen(turn, live, Happening.QUEUE)
+            self._music.start(turn, live)
+
+    def _new(self, turn: Turn, channel: Channel, connection: Connection) -> None:
+        call = _call(channel, self._board.clock.now())
+        live = LiveCall(call, connection)
+        self._board.offer(live)
+        turn.post(
+            connection,
+            commands.api_set(call.id, waiting_variables(call)),
+            commands.execute("answer", "", call.id),
+        )
+        greeting = channel.variables.get("fsapp_greeting", "")
+        if greeting:
+            self._board.happen(turn, live, Happening.GREETING)
+            self._music.play(turn, live, greeting)
+        else:
+            self.greeted(turn, live)
+
+    def _again(self, turn: Turn, live: LiveCall, connection: Connection) -> None:
+        """A call we know, on a new connection; the old one no longer counts."""
+        if live.connection is not None:
+            live.connection.superseded = True
+        live.connection, live.away, live.alone_since = connection, False, None
+        self._music.stopped(live)
+        if live.ending or live.call.state is State.TRANSFERRED:
+            self._endings.end(turn, live)
+        elif live.call.state is State.RINGING:
+            self._callee_answered(turn, live)
+        elif live.call.state is State.SPEAKING:
+            self._back_from_conversation(turn, live)
+        else:
+            self._wait_again(turn, live)
+
+    def _callee_answered(self, turn: Turn, live: LiveCall) -> None:
+        self._board.happen(turn, live, Happening.ANSWER)
+        leg = live.leg
+        if leg is None or leg.phase is LegPhase.GONE:
+            self._endings.end(turn, live)
+        else:
+            self._bridges.start(turn, live, leg)
+
+    def _back_from_conversation(self, turn: Turn, live: LiveCall) -> None:
+        request = live.request
+        if request is not None and request.verb == "call/park":
+            self._parked(turn, live)
+            return
+        live.returned = True
+        self._endings.settle(turn, live)
+        if live.returned and live.bridging is None:
+            self._board.clock.later(SETTLE_SECONDS, lambda: self._give_up_waiting(live))
+
+    def _parked(self, turn: Turn, live: LiveCall) -> None:
+        leg, live.leg = live.leg, None
+        self._board.happen(turn, live, Happening.PARK)
+        self._wait_again(turn, live)
+        if leg is not None:
+            self._legs.rest(turn, leg)
+        self._board.finish(turn, live.request)
+
+    def _give_up_waiting(self, live: LiveCall) -> None:
+        """Nobody has said what became of the leg: the caller must not wait for that."""
+        with self._board.turn() as turn:
+            if live.returned and live.bridging is None:
+                live.lost_leg = True
+                self._endings.settle(turn, live)
+
+    def _wait_again(self, turn: Turn, live: LiveCall) -> None:
+        connection = live.connection
+        if connection is None:
+            return
+        turn.post(connection, commands.api_set(live.call.id, waiting_variables(live.call)))
+        if live.call.state is State.CREATED:
+            self.greeted(turn, live)
+        elif live.bridging is not None:
+            self._bridges.start(turn, live, live.bridging)
+        else:
+            self._music.start(turn, live)
+
+
+def _call(channel: Channel, now: float) -> Call:
+    variables = channel.variables
+    original = variables.get("fsapp_destination", "") or channel.destination
+    context = variables.get("fsapp_context", "") or channel.context
+    return Call(
+        id=channel.uuid,
+        state=State.CREATED,
+        inbound=True,
+        destination="" if original == RETURN_POINT else original,
+        caller_id=channel.caller_number,
+        caller_name=channel.caller_name,
+        organization_id=_integer(variables.get("organization_id", ""), 1),
+        priority=_integer(variables.get("fsapp_priority", ""), 0),
+        arrival=now,
+        context=context if _CONTEXT.fullmatch(context) else "default",
+        music=variables.get("fsapp_music", ""),
+    )
+
+
+def _integer(text: str, default: int) -> int:
+    """The dialplan's number, or the default when it is none."""
+    return int(text) if _INTEGER.fullmatch(text.strip()) else default

@@ -1,0 +1,346 @@
+"""What is known of live calls, agents' legs and agents, and the one lock around it.
+
+The law of this file: *decide under the lock, act outside.* Everything that looks at the board
+or changes it does so in a :meth:`Board.turn`. Inside a turn nothing waits: commands are only
+queued on their connection and rows only handed to the writer, both in the order decided.
+When the turn ends the lock is released first; then connections are written to and waiting
+requests are answered.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from fsapp.calls.agent import Agent
+from fsapp.calls.call import Call, State, queue_key, queue_order
+from fsapp.calls.refusals import Refusal
+from fsapp.calls.table import Facts, Happening, happen
+from fsapp.desk.clock import Clock, Timer
+from fsapp.store.calls import Calls, Event, KeyRecord
+from fsapp.switch.connection import Connection, OnReply
+
+__all__ = ["AgentStatus", "Board", "Leg", "LegPhase", "LiveCall", "Request", "Turn"]
+
+log = logging.getLogger(__name__)
+
+
+class LegPhase(Enum):
+    """Where an agent's leg is."""
+
+    RINGING = auto()
+    IDLE = auto()
+    BRIDGED = auto()
+    GONE = auto()
+
+
+@dataclass(eq=False)
+class Request:
+    """An agent's request that waits for what FreeSWITCH says.
+
+    ``outcome`` is answered once: with ``None`` when it is done, with a refusal when it is not.
+    """
+
+    verb: str
+    agent: Agent
+    call_id: str
+    outcome: Future[None] = field(default_factory=Future)
+    answered: bool = False
+    planned: Call | None = None
+    """The call an originate is going to make, while the agent's own phone still rings."""
+
+
+@dataclass(eq=False)
+class Leg:
+    """An agent's leg: the channel to her phone."""
+
+    uuid: str
+    agent: Agent
+    job: str
+    phase: LegPhase = LegPhase.RINGING
+    connection: Connection | None = None
+    live: LiveCall | None = None
+    """The call it is in, or is being put into."""
+    request: Request | None = None
+    """Who waits for the phone to be answered."""
+    stays: bool = False
+    """Whether it survives the end of its bridge (``park_after_bridge``)."""
+    unwanted: bool = False
+    timer: Timer | None = None
+    then: Callable[[Turn], None] | None = None
+    """What waits for this leg to be gone (her phone can be rung again only then)."""
+    alone_since: float | None = None
+
+
+@dataclass(eq=False)
+class LiveCall:
+    """A live call with its connection and what is being done to it."""
+
+    call: Call
+    connection: Connection | None = None
+    leg: Leg | None = None
+    bridging: Leg | None = None
+    """The leg that ``uuid_bridge`` was asked to join it with, until FreeSWITCH says so."""
+    request: Request | None = None
+    playing: str = ""
+    """Identity of the playback it hears, empty when it hears none of ours."""
+    source: str = ""
+    started: float = 0.0
+    job: str = ""
+    """The background job that dials it (outbound)."""
+    away: bool = False
+    """Whether it is on its way through the dialplan back to a new connection."""
+    returned: bool = False
+    """Whether it came back from a conversation that nobody has declared over yet."""
+    lost_leg: bool = False
+    """Whether its agent's leg died under the conversation."""
+    ending: bool = False
+    enders: list[Request] = field(default_factory=list)
+    """Who waits for it to end."""
+    partner: LiveCall | None = None
+    """The call it is being transferred to, or from."""
+    written: Future[None] | None = None
+    alone_since: float | None = None
+
+
+@dataclass(eq=False)
+class AgentStatus:
+    """What is true about an agent now, derived from her leg and calls."""
+
+    agent: Agent
+    leg: Leg | None = None
+    request: Request | None = None
+    """Her request that puts her into a call and is not done yet."""
+    lost_destination: bool = False
+    """Whether her last current call was outbound and has hung up since."""
+    state: str = "idle"
+    since: float = 0.0
+
+
+class Turn:
+    """What one turn has decided, to be done once the lock is released."""
+
+    def __init__(self) -> None:
+        self._connections: list[Connection] = []
+        self._answers: list[tuple[Request, Refusal | None]] = []
+        self.agents: set[str] = set()
+
+    def post(self, connection: Connection, *commands: str, on_reply: OnReply | None = None) -> None:
+        """Queues commands on a connection, in the order of the turns."""
+        connection.post(*commands, on_reply=on_reply)
+        if connection not in self._connections:
+            self._connections.append(connection)
+
+    def answer(self, request: Request | None, refusal: Refusal | None = None) -> None:
+        """Answers a waiting request, once: done, or refused."""
+        if request is not None and not request.answered:
+            request.answered = True
+            self._answers.append((request, refusal))
+
+    def perform(self) -> None:
+        for connection in self._connections:
+            connection.flush()
+        for request, refusal in self._answers:
+            if refusal is None:
+                request.outcome.set_result(None)
+            else:
+                request.outcome.set_exception(refusal)
+
+
+class Board:
+    """All that is live on this node."""
+
+    def __init__(self, calls: Calls, clock: Clock) -> None:
+        self._store = calls
+        self.clock = clock
+        self._lock = threading.Lock()
+        self.calls: dict[str, LiveCall] = {}
+        self.legs: dict[str, Leg] = {}
+        self.jobs: dict[str, Callable[[Turn, str], None]] = {}
+        """What to do with the result of a background job, by its id."""
+        self.agents: dict[str, AgentStatus] = {}
+        self._owned: dict[str, set[LiveCall]] = {}
+        self._ended: dict[str, Call] = {}
+        """Ended calls whose last row is still on its way to the disk."""
+
+    @contextmanager
+    def turn(self) -> Iterator[Turn]:
+        """The lock, and what follows once it is released."""
+        turn = Turn()
+        try:
+            with self._lock:
+                try:
+                    yield turn
+                finally:
+                    self._tell_agent_states(turn)
+        finally:
+            turn.perform()
+
+    def happen(
+        self,
+        turn: Turn,
+        live: LiveCall,
+        happening: Happening,
+        *,
+        key: KeyRecord | None = None,
+        **facts: str | None,
+    ) -> Future[None]:
+        """One transition of the table: call, row and events. The future is the commit's.
+
+        ``facts`` are the fields of :class:`fsapp.calls.table.Facts` but the time.
+        """
+        before = live.call
+        events = self._change(turn, live, happening, facts)
+        log.info("%s: %s, %s -> %s", before.id, happening.value, before.state, live.call.state)
+        live.written = self._store.record(live.call, events, key)
+        return live.written
+
+    def claim(self, turn: Turn, live: LiveCall, agent: Agent) -> Future[bool]:
+        """The claim of a queued call: whoever changed one row has won."""
+        events = self._change(turn, live, Happening.CLAIM, {"agent": agent.id})
+        log.info("%s: claimed by %s", live.call.id, agent.id)
+        return self._store.claim(live.call, events)
+
+    def offer(self, live: LiveCall) -> None:
+        """A new inbound call: its row, and ``call_offer``."""
+        self.calls[live.call.id] = live
+        log.info("%s: arrived at %s", live.call.id, live.call.destination)
+        live.written = self._store.record(live.call, [self._event("call_offer", live.call)])
+
+    def replace(self, live: LiveCall, row: Call) -> None:
+        """Another process has changed the call's row: what is known here is corrected."""
+        self._own(live, live.call.assigned_to, row.assigned_to)
+        live.call = row
+
+    def remove(self, live: LiveCall) -> None:
+        """Forgets an ended call; it can be read from the database from its commit on."""
+        call = live.call
+        self.calls.pop(call.id, None)
+        self._own(live, call.assigned_to, None)
+        if live.written is not None:
+            self._ended[call.id] = call
+            live.written.add_done_callback(lambda _: self._ended.pop(call.id, None))
+
+    def finish(self, turn: Turn, request: Request | None, refusal: Refusal | None = None) -> None:
+        """Answers a request, and lets go of whom it kept busy."""
+        if request is None:
+            return
+        status = self.agents.get(request.agent.id)
+        if status is not None and status.request is request:
+            status.request = None
+        live = self.calls.get(request.call_id)
+        if live is not None and live.request is request:
+            live.request = None
+        turn.agents.add(request.agent.id)
+        turn.answer(request, refusal)
+
+    def find_ended(self, call_id: str) -> Call | None:
+        """An ended call, from memory or the database. Reads: not in a turn."""
+        return self._ended.get(call_id) or self._store.find(call_id)
+
+    def status(self, agent: Agent) -> AgentStatus:
+        """Her status; made when she is first heard of."""
+        status = self.agents.get(agent.id)
+        if status is None:
+            status = AgentStatus(agent, since=self.clock.now())
+            self.agents[agent.id] = status
+        status.agent = agent
+        return status
+
+    def current(self, agent_id: str) -> LiveCall | None:
+        """The call she is in, or is being put into."""
+        owned = self._owned.get(agent_id, ())
+        return next((live for live in owned if live.call.is_current), None)
+
+    def adopt(self, live: LiveCall) -> None:
+        """Takes in a call that is on record already."""
+        self.calls[live.call.id] = live
+        self._own(live, None, live.call.assigned_to)
+
+    def parked(self, agent_id: str) -> list[Call]:
+        """Her parked calls, oldest first."""
+        owned = (live.call for live in self._owned.get(agent_id, ()))
+        mine = [call for call in owned if call.state is State.PARKED]
+        return sorted(mine, key=lambda call: (call.parked_at or 0, call.id))
+
+    def queue(self, agent: Agent) -> list[Call]:
+        """The queued calls she may see, next first."""
+        calls = (live.call for live in self.calls.values())
+        return queue_order(call for call in calls if agent.serves(call.organization_id))
+
+    def position(self, call: Call) -> int | None:
+        """The call's place in its organization's queue, 1 = next; ``None`` when not queued."""
+        if call.state is not State.QUEUED:
+            return None
+        key = queue_key(call)
+        ahead = sum(
+            other.call.state is State.QUEUED
+            and other.call.organization_id == call.organization_id
+            and queue_key(other.call) < key
+            for other in self.calls.values()
+        )
+        return ahead + 1
+
+    def _change(
+        self, turn: Turn, live: LiveCall, happening: Happening, facts: Mapping[str, str | None]
+    ) -> list[Event]:
+        before = live.call
+        live.call, names = happen(before, happening, Facts(int(self.clock.now()), **facts))
+        self._own(live, before.assigned_to, live.call.assigned_to)
+        turn.agents.update(who for who in (before.assigned_to, live.call.assigned_to) if who)
+        return [self._event(name, live.call) for name in names]
+
+    def _own(self, live: LiveCall, before: str | None, after: str | None) -> None:
+        if before is not None and before != after:
+            self._owned.get(before, set()).discard(live)
+        if after is not None:
+            self._owned.setdefault(after, set()).add(live)
+
+    def _event(self, name: str, call: Call) -> Event:
+        return Event(
+            name,
+            self.clock.now(),
+            call.document(self.position(call)),
+            organization_id=call.organization_id,
+            call_id=call.id,
+            agent_id=call.assigned_to,
+        )
+
+    def agent_document(self, status: AgentStatus) -> dict[str, object]:
+        """The agent object of protocol §3."""
+        agent = status.agent
+        current = self.current(agent.id)
+        return {
+            "id": agent.id,
+            "name": agent.name,
+            "phone": agent.phone,
+            "role": agent.role,
+            "organizations": sorted(agent.organizations),
+            "state": self._agent_state(status),
+            "pause_reason": agent.pause_reason,
+            "current_call": current.call.id if current else None,
+            "parked_calls": [call.id for call in self.parked(agent.id)],
+            "state_since": str(int(status.since)),
+        }
+
+    def _agent_state(self, status: AgentStatus) -> str:
+        current = self.current(status.agent.id)
+        if current is not None and current.call.state is State.SPEAKING:
+            return "speaking"
+        if current is not None or status.request is not None:
+            return "ringing"
+        return "paused" if status.agent.paused else "idle"
+
+    def _tell_agent_states(self, turn: Turn) -> None:
+        for agent_id in turn.agents:
+            status = self.agents.get(agent_id)
+            if status is not None and (state := self._agent_state(status)) != status.state:
+                status.state, status.since = state, self.clock.now()
+                document = self.agent_document(status)
+                event = Event("agent_state", status.since, document, agent_id=agent_id)
+                self._store.tell(event)

@@ -1,0 +1,130 @@
+"""Joining a customer's channel with an agent's leg.
+
+The customer's channel is always the first one named to ``uuid_bridge``, so CHANNEL_BRIDGE comes
+on her connection. Before it, the variables that make a conversation survive fsapp's death are
+set (freeswitch.md §3), and those that bring the customer back into the dialplan when the leg
+dies between FreeSWITCH's ``+OK`` and the bridge, where it would otherwise hang her up.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from fsapp.calls.call import Call, State
+from fsapp.calls.refusals import phone_unavailable
+from fsapp.calls.table import Happening
+from fsapp.desk.board import Leg, LegPhase, LiveCall, Turn
+from fsapp.desk.context import RETURN_POINT, Context
+from fsapp.desk.legs import Legs
+from fsapp.desk.music import Music
+from fsapp.switch import commands
+from fsapp.switch.channel import Reply
+
+__all__ = ["Bridges", "conversation_variables", "waiting_variables"]
+
+log = logging.getLogger(__name__)
+
+
+def conversation_variables(call: Call, owner: str) -> dict[str, str]:
+    """What a customer's channel carries while somebody speaks with her."""
+    return {
+        "socket_resume": "false",
+        "hangup_after_bridge": "false",
+        "transfer_after_bridge": f"{RETURN_POINT}:XML:{call.context}",
+        "uuid_bridge_continue_on_cancel": "true",
+        "fsapp_state": State.SPEAKING.value,
+        "fsapp_owner": owner,
+    }
+
+
+def waiting_variables(call: Call) -> dict[str, str]:
+    """What a customer's channel carries while she waits in the dialplan's socket loop."""
+    return {
+        "socket_resume": "true",
+        "fsapp_attempts": "",
+        "fsapp_state": call.state.value,
+        "fsapp_owner": call.assigned_to or "",
+    }
+
+
+class Bridges:
+    """Begins bridges and says what became of them."""
+
+    def __init__(self, context: Context, legs: Legs, music: Music) -> None:
+        self._context = context
+        self._board = context.board
+        self._legs = legs
+        self._music = music
+        self.end: Callable[[Turn, LiveCall], None] = lambda _turn, _live: None
+
+    def start(self, turn: Turn, live: LiveCall, leg: Leg) -> None:
+        """Joins the call with the leg; a call that is on its way back is joined when it is."""
+        self._legs.engage(leg, live)
+        live.bridging = leg
+        if live.away or live.connection is None:
+            return
+        call = live.call
+        prepare = [commands.api_set(call.id, conversation_variables(call, leg.agent.id))]
+        if leg.stays:
+            leg.stays = False
+            prepare.append(commands.api_set(leg.uuid, {"park_after_bridge": ""}))
+        bridge = commands.api_bridge(call.id, leg.uuid)
+        reply = lambda reply: self._replied(live, leg, reply)  # noqa: E731
+        turn.post(live.connection, *prepare, bridge, on_reply=reply)
+        limit = self._context.options.switch_timeout
+        self._board.clock.later(limit, lambda: self._overdue(live, leg))
+
+    def done(self, turn: Turn, live: LiveCall, other: str) -> None:
+        """FreeSWITCH has bridged the call with ``other``."""
+        leg = live.bridging
+        if leg is None or leg.uuid != other:
+            return
+        live.bridging, live.returned = None, False
+        leg.phase = LegPhase.BRIDGED
+        self._music.stopped(live)
+        if live.call.state is not State.SPEAKING:
+            self._board.happen(turn, live, Happening.BRIDGE, channel=leg.uuid)
+        self._board.status(leg.agent).lost_destination = False
+        self._board.finish(turn, live.request)
+
+    def failed(self, turn: Turn, live: LiveCall, leg: Leg, cause: str) -> None:
+        """The leg failed before or while it was joined: the caller keeps place and music."""
+        live.bridging = live.leg = leg.live = None
+        request, leg.request = live.request, None
+        if live.call.state is State.RINGING:
+            self.end(turn, live)
+        elif live.call.live:
+            self._wait_on(turn, live)
+        self._legs.release(turn, leg)
+        refusal = phone_unavailable(leg.agent.phone, cause or "NORMAL_UNSPECIFIED")
+        self._board.finish(turn, request, refusal)
+
+    def _wait_on(self, turn: Turn, live: LiveCall) -> None:
+        if live.call.state is State.TRANSFERRING:
+            self._board.happen(turn, live, Happening.RELEASE)
+        if live.connection is not None and not live.away:
+            variables = waiting_variables(live.call)
+            turn.post(live.connection, commands.api_set(live.call.id, variables))
+            self._music.start(turn, live)
+
+    def _replied(self, live: LiveCall, leg: Leg, reply: Reply) -> None:
+        if not reply.refused or reply.lost:
+            return
+        log.info("%s: bridge refused: %s", live.call.id, reply.text)
+        with self._board.turn() as turn:
+            if live.bridging is leg and live.connection is not None:
+                ask = commands.api_exists(live.call.id)
+                turn.post(live.connection, ask, on_reply=lambda r: self._asked(live, leg, r))
+
+    def _asked(self, live: LiveCall, leg: Leg, reply: Reply) -> None:
+        """Whose uuid was invalid? A caller who is gone tells of it by her own hangup event."""
+        with self._board.turn() as turn:
+            if live.bridging is leg and reply.text == "true":
+                self.failed(turn, live, leg, "NORMAL_TEMPORARY_FAILURE")
+
+    def _overdue(self, live: LiveCall, leg: Leg) -> None:
+        with self._board.turn() as turn:
+            if live.bridging is leg and live.call.live:
+                log.warning("%s: no bridge with %s in time", live.call.id, leg.uuid)
+                self.failed(turn, live, leg, "RECOVERY_ON_TIMER_EXPIRE")

@@ -1,0 +1,85 @@
+"""What every part of the desk works with: the board, the way to FreeSWITCH, the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from fsapp.calls.refusals import dependency_unavailable
+from fsapp.desk.board import Board, LiveCall, Turn
+from fsapp.switch import commands
+from fsapp.switch.channel import Reply
+from fsapp.switch.connection import Connection
+
+__all__ = ["RETURN_POINT", "Context", "Control", "Options"]
+
+RETURN_POINT = "fsapp_return"
+"""The extension of the shipped dialplan where a call stands that nobody speaks with."""
+
+KILL_AGAIN_SECONDS = 0.05
+KILL_TRIES = 60
+
+
+class Control(Protocol):
+    """The control connection (``fsapp.switch.control.Control``)."""
+
+    failure: str | None
+
+    @property
+    def connection(self) -> Connection | None: ...
+
+
+@dataclass(frozen=True)
+class Options:
+    """The settings the desk reads (``conf/fsapp.toml`` says what each means); times in seconds."""
+
+    advertise: str
+    ring_timeout: float
+    idle_timeout: float
+    queue_music: str
+    park_music: str
+    external: str
+    external_ring_timeout: float
+    ringback: str
+    caller_id_number: str
+    context: str
+    switch_timeout: float
+    database_timeout: float
+
+
+@dataclass(frozen=True)
+class Context:
+    """Shared by the parts of the desk."""
+
+    board: Board
+    control: Control
+    options: Options
+
+    def require_switch(self) -> None:
+        """Raises 503 when FreeSWITCH is not connected."""
+        if self.control.connection is None:
+            raise dependency_unavailable(self.control.failure or "FreeSWITCH is not connected")
+
+    def way_to(self, live: LiveCall) -> Connection | None:
+        """The call's own connection; without one, the control connection."""
+        return live.connection or self.control.connection
+
+    def kill(self, turn: Turn, uuid: str, way: Connection | None, tries: int = KILL_TRIES) -> None:
+        """Hangs a channel up. One that is just being dialled may not be there yet: tries again."""
+        connection = way or self.control.connection
+        if connection is None:
+            return
+
+        def replied(reply: Reply) -> None:
+            if reply.refused and tries > 1 and self._known(uuid):
+                self.board.clock.later(KILL_AGAIN_SECONDS, again)
+
+        def again() -> None:
+            with self.board.turn() as later:
+                if self._known(uuid):
+                    self.kill(later, uuid, None if connection.closed else connection, tries - 1)
+
+        turn.post(connection, commands.api_kill(uuid), on_reply=replied)
+
+    def _known(self, uuid: str) -> bool:
+        return uuid in self.board.legs or uuid in self.board.calls

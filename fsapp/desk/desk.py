@@ -1,0 +1,194 @@
+"""The desk: every verb of the agent call protocol (§4), as plain values in and a document out.
+
+Who asks, which verb, which parameters come in; the JSON document of the answer goes out, or a
+:class:`fsapp.calls.refusals.Refusal` is raised. Nothing here knows HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from fsapp.calls.agent import Agent
+from fsapp.calls.call import Call, State
+from fsapp.calls.refusals import call_not_found, contact_not_found, draining
+from fsapp.desk.board import AgentStatus
+from fsapp.desk.hangup import Hangup
+from fsapp.desk.originate import Originate, Target
+from fsapp.desk.park import Park
+from fsapp.desk.parts import Parts
+from fsapp.desk.pickup import Pickup
+from fsapp.desk.transfer import Transfer
+from fsapp.store.agents import Agents
+from fsapp.store.calls import Calls
+from fsapp.store.contacts import Contacts
+
+__all__ = ["Desk"]
+
+Document = dict[str, object]
+Parameters = Mapping[str, str]
+Verb = Callable[[Agent, Parameters], Document]
+
+
+class Failing(Protocol):
+    """Something that knows why it does not work (the database's writer)."""
+
+    failure: str | None
+
+
+class Desk:
+    """Answers agents' requests; its methods run on request threads."""
+
+    def __init__(
+        self, parts: Parts, calls: Calls, agents: Agents, contacts: Contacts, database: Failing
+    ) -> None:
+        self._context = parts.context
+        self._board = parts.context.board
+        self._agents = agents
+        self._contacts = contacts
+        self._database = database
+        self._pickup = Pickup(parts, calls)
+        self._park = Park(parts)
+        self._hangup = Hangup(parts)
+        self._originate = Originate(parts, calls)
+        self._transfer = Transfer(parts)
+        self.draining = False
+        """Whether new work is refused because the process is about to stop (protocol §8)."""
+        self._verbs: dict[str, Verb] = {
+            "call/list": self._call_list,
+            "call/queue": self._call_queue,
+            "call/state": self._call_state,
+            "call/pickup": self._call_pickup,
+            "call/park": self._call_park,
+            "call/unpark": self._call_unpark,
+            "call/hangup": self._call_hangup,
+            "call/originate": self._call_originate,
+            "call/transfer": self._call_transfer,
+            "agent": self._agent,
+            "agent/list": self._agent_list,
+            "agent/state": self._agent_state,
+        }
+
+    def perform(self, agent: Agent, verb: str, parameters: Parameters) -> Document:
+        """The answer's document. Raises ``Refusal``; ``KeyError`` for a verb there is not."""
+        perform = self._verbs[verb]
+        with self._board.turn():
+            self._board.status(agent)
+        return perform(agent, parameters)
+
+    def readiness(self) -> dict[str, str]:
+        """Empty when calls can be worked; else what is missing, each in a sentence."""
+        missing = {}
+        if self._context.control.connection is None:
+            missing["switch"] = self._context.control.failure or "FreeSWITCH is not connected"
+        if self._database.failure is not None:
+            missing["database"] = f"The database cannot be written: {self._database.failure}"
+        return missing
+
+    def _call_list(self, agent: Agent, _: Parameters) -> Document:
+        with self._board.turn():
+            live = [item.call for item in self._board.calls.values()]
+            seen = [call for call in live if agent.serves(call.organization_id)]
+            places = self._places(agent)
+        seen.sort(key=lambda call: (call.arrival, call.id))
+        return _success(calls=[call.document(places.get(call.id)) for call in seen])
+
+    def _call_queue(self, agent: Agent, _: Parameters) -> Document:
+        with self._board.turn():
+            queue = self._board.queue(agent)
+            places = self._places(agent)
+        return _success(calls=[call.document(places[call.id]) for call in queue])
+
+    def _places(self, agent: Agent) -> dict[str, int]:
+        """Each queued call's place in its organization's queue, 1 = next."""
+        counts: dict[int, int] = {}
+        places = {}
+        for call in self._board.queue(agent):
+            counts[call.organization_id] = counts.get(call.organization_id, 0) + 1
+            places[call.id] = counts[call.organization_id]
+        return places
+
+    def _call_state(self, agent: Agent, parameters: Parameters) -> Document:
+        call_id = parameters["call_id"]
+        with self._board.turn():
+            live = self._board.calls.get(call_id)
+            position = self._board.position(live.call) if live else None
+        call = live.call if live else self._board.find_ended(call_id)
+        if call is None or not agent.serves(call.organization_id):
+            raise call_not_found(call_id)
+        return _success(call={**call.short_document(), **call.document(position)})
+
+    def _call_pickup(self, agent: Agent, parameters: Parameters) -> Document:
+        self._not_draining()
+        return _success(call=self._document(self._pickup.pickup(agent, parameters.get("call_id"))))
+
+    def _call_unpark(self, agent: Agent, parameters: Parameters) -> Document:
+        call = self._pickup.unpark(agent, parameters["call_id"])
+        return _success(call=self._document(call))
+
+    def _call_park(self, agent: Agent, parameters: Parameters) -> Document:
+        call = self._park.park(agent, parameters.get("call_id"))
+        said = f"{call.id} was put on hold"
+        return {"status": "on hold", "description": said, "call": self._document(call)}
+
+    def _call_hangup(self, agent: Agent, parameters: Parameters) -> Document:
+        call = self._hangup.hangup(agent, parameters.get("call_id"))
+        return _success(description=f"{call.id} was hung up", call=self._document(call))
+
+    def _call_originate(self, agent: Agent, parameters: Parameters) -> Document:
+        self._not_draining()
+        target = self._target(agent, parameters)
+        call = self._originate.originate(agent, target, parameters.get("idempotency_key"))
+        return _success(call=self._document(call))
+
+    def _call_transfer(self, agent: Agent, parameters: Parameters) -> Document:
+        source, destination = self._transfer.transfer(agent, parameters["source"])
+        return _success(
+            source_call=source.short_document(), destination_call=destination.short_document()
+        )
+
+    def _agent(self, agent: Agent, _: Parameters) -> Document:
+        with self._board.turn():
+            return _success(agent=self._board.agent_document(self._board.status(agent)))
+
+    def _agent_list(self, agent: Agent, _: Parameters) -> Document:
+        colleagues = [
+            other for other in self._agents.all() if agent.organizations & other.organizations
+        ]
+        with self._board.turn():
+            shown = [self._board.agent_document(self._board.status(other)) for other in colleagues]
+        return _success(agents=shown)
+
+    def _agent_state(self, agent: Agent, parameters: Parameters) -> Document:
+        if parameters["state"] == "paused":
+            self._agents.pause(agent.id, parameters.get("reason"))
+        else:
+            self._agents.resume(agent.id)
+        now = self._agents.get(agent.id) or agent
+        with self._board.turn() as turn:
+            status: AgentStatus = self._board.status(now)
+            turn.agents.add(now.id)
+        with self._board.turn():
+            return _success(agent=self._board.agent_document(status))
+
+    def _target(self, agent: Agent, parameters: Parameters) -> Target:
+        if "extension" in parameters:
+            return Target(parameters["extension"], min(agent.organizations))
+        contact = self._contacts.get(int(parameters["cm_id"]))
+        if contact is None or not agent.serves(contact.organization_id):
+            raise contact_not_found(parameters["cm_id"])
+        return Target(contact.number, contact.organization_id, contact.cm_id)
+
+    def _document(self, call: Call) -> Document:
+        if call.state is not State.QUEUED:
+            return call.document()
+        with self._board.turn():
+            return call.document(self._board.position(call))
+
+    def _not_draining(self) -> None:
+        if self.draining:
+            raise draining()
+
+
+def _success(**fields: object) -> Document:
+    return {"status": "success", **fields}

@@ -1,0 +1,178 @@
+"""How calls end, and what becomes of a call whose agent's leg ends (protocol §5).
+
+When an agent hangs up her phone (cause NORMAL_CLEARING) or uses ``/call/hangup``, the call ends.
+When her leg drops out by accident, the caller goes back to the head of the queue. Nothing is
+decided before it is known that the caller is still there: she comes back on a new connection.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from fsapp.calls.call import State
+from fsapp.calls.guard import CALL_ON_HOLD_GONE, DESTINATION_GONE
+from fsapp.calls.refusals import Refusal, bridge_failed, call_not_found
+from fsapp.calls.table import Happening
+from fsapp.desk.board import Leg, LegPhase, LiveCall, Request, Turn
+from fsapp.desk.bridges import Bridges, waiting_variables
+from fsapp.desk.context import RETURN_POINT, Context
+from fsapp.desk.legs import Legs
+from fsapp.desk.music import Music
+from fsapp.switch import commands
+
+__all__ = ["Endings"]
+
+log = logging.getLogger(__name__)
+
+HUNG_UP = "NORMAL_CLEARING"
+"""The cause of a leg whose phone was hung up by a person."""
+
+SILENT_SECONDS = 1.0
+"""How long the result of a dialling that was cancelled may take to arrive."""
+
+SETTLE_SECONDS = 2.0
+"""How long a customer whose conversation ended may take to come back or to hang up."""
+
+
+class Endings:
+    """Ends calls; told when channels have ended."""
+
+    def __init__(self, context: Context, legs: Legs, bridges: Bridges, music: Music) -> None:
+        self._context = context
+        self._board = context.board
+        self._legs = legs
+        self._bridges = bridges
+        self._music = music
+        legs.lost = self.leg_lost
+        bridges.end = self.end
+        self.transfer_broken: Callable[[Turn, LiveCall], None] = lambda _turn, _live: None
+
+    def end(self, turn: Turn, live: LiveCall) -> None:
+        """Hangs the customer's channel up, in whatever phase; her hangup event does the rest."""
+        live.ending = True
+        leg = live.leg
+        if leg is not None and leg.phase is LegPhase.RINGING:
+            self._legs.release(turn, leg)
+        way = live.connection or (leg.connection if leg is not None else None)
+        if way is not None and way.closed:
+            way = None
+        self._context.kill(turn, live.call.id, way)
+        if live.connection is None:
+            self._board.clock.later(SILENT_SECONDS, lambda: self._declare(live))
+
+    def _declare(self, live: LiveCall) -> None:
+        """A channel without a connection of its own cannot tell that it has ended."""
+        with self._board.turn() as turn:
+            if live.connection is None and self._context.control.connection is not None:
+                self.hung_up(turn, live, HUNG_UP)
+
+    def hung_up(self, turn: Turn, live: LiveCall, cause: str) -> None:
+        """The customer's channel has ended, with FreeSWITCH's cause."""
+        if not live.call.live:
+            return
+        before = live.call
+        self._board.happen(turn, live, Happening.HANGUP, cause=cause or "NORMAL_UNSPECIFIED")
+        self._board.jobs.pop(live.job, None)
+        if before.is_current and before.assigned_to is not None:
+            self._board.agents[before.assigned_to].lost_destination = not before.inbound
+        self._answer(turn, live)
+        self._free_leg(turn, live, ringing=before.state is State.RINGING)
+        self._board.remove(live)
+
+    def leg_lost(self, turn: Turn, leg: Leg, cause: str) -> None:
+        """An agent's leg has ended, or was never answered."""
+        live = leg.live
+        if live is None or not live.call.live or live.leg is not leg:
+            self._legs.refuse(turn, leg, cause)
+        elif live.bridging is leg or live.call.state in (State.TRANSFERRING, State.PARKED):
+            self._bridges.failed(turn, live, leg, cause)
+        elif live.call.state is State.RINGING:
+            live.leg = None
+            self.end(turn, live)
+        else:
+            self._conversation_lost(turn, live, cause)
+
+    def settle(self, turn: Turn, live: LiveCall) -> None:
+        """The customer came back from a conversation: is it over, and whose doing was it?"""
+        leg = live.leg
+        if live.call.state is not State.SPEAKING or live.ending or not live.returned:
+            return
+        if live.lost_leg:
+            self._back_to_queue(turn, live)
+        elif leg is not None and leg.phase is LegPhase.IDLE:
+            self._bridges.start(turn, live, leg)
+
+    def _conversation_lost(self, turn: Turn, live: LiveCall, cause: str) -> None:
+        live.leg = None
+        if live.ending or live.partner is not None:
+            return
+        if live.request is not None and live.request.verb == "call/park":
+            return
+        if cause == HUNG_UP:
+            self.end(turn, live)
+            return
+        log.warning("%s: the agent's leg was lost (%s)", live.call.id, cause)
+        live.lost_leg = True
+        self.settle(turn, live)
+        self._board.clock.later(SETTLE_SECONDS, lambda: self._fetch(live))
+
+    def _fetch(self, live: LiveCall) -> None:
+        """A customer who did not come back by herself is sent to the return point."""
+        with self._board.turn() as turn:
+            waits = live.call.state is State.SPEAKING and live.lost_leg and not live.ending
+            way = self._context.way_to(live)
+            if waits and way is not None:
+                context = live.call.context
+                turn.post(way, commands.api_transfer(live.call.id, RETURN_POINT, context))
+                self._back_to_queue(turn, live)
+
+    def _back_to_queue(self, turn: Turn, live: LiveCall) -> None:
+        live.lost_leg = False
+        back, live.returned = live.returned, False
+        self._legs.release(turn, live.leg)
+        live.leg = None
+        self._board.happen(turn, live, Happening.LOSE_AGENT)
+        live.away = not back
+        if back and live.connection is not None:
+            variables = waiting_variables(live.call)
+            turn.post(live.connection, commands.api_set(live.call.id, variables))
+            self._music.start(turn, live)
+
+    def _answer(self, turn: Turn, live: LiveCall) -> None:
+        for ender in live.enders:
+            self._board.finish(turn, ender)
+        request = live.request
+        if request is not None:
+            self._board.finish(turn, request, _gone(request, live))
+        partner, live.partner = live.partner, None
+        if partner is not None:
+            partner.partner = partner.request = None
+            self.transfer_broken(turn, partner)
+
+    def _free_leg(self, turn: Turn, live: LiveCall, *, ringing: bool) -> None:
+        leg, live.leg = live.leg, None
+        if leg is None or leg.phase is LegPhase.GONE:
+            return
+        leg.live = leg.request = None
+        if ringing and not live.enders and leg.connection is not None:
+            # The callee did not answer: the agent's leg stays as after park (protocol §4).
+            turn.post(leg.connection, commands.api_break(leg.uuid))
+            self._legs.rest(turn, leg)
+        elif leg.phase is LegPhase.BRIDGED:
+            # FreeSWITCH ends it with the bridge; if it should not, we do.
+            self._board.clock.later(SETTLE_SECONDS, lambda: self._make_sure(leg))
+        else:
+            self._legs.release(turn, leg)
+
+    def _make_sure(self, leg: Leg) -> None:
+        with self._board.turn() as turn:
+            if leg.live is None:
+                self._legs.release(turn, leg)
+
+
+def _gone(request: Request, live: LiveCall) -> Refusal:
+    if request.verb != "call/transfer":
+        return call_not_found(live.call.id)
+    source = request.call_id == live.call.id
+    return bridge_failed(CALL_ON_HOLD_GONE if source else DESTINATION_GONE)

@@ -1,0 +1,87 @@
+"""What happens on connections, handed to the part of the desk it concerns."""
+
+from __future__ import annotations
+
+import logging
+
+from fsapp.calls.call import State
+from fsapp.desk.board import Leg, LegPhase, LiveCall, Turn
+from fsapp.desk.parts import Parts
+from fsapp.switch.channel import Channel, Event
+from fsapp.switch.connection import Connection
+
+__all__ = ["EventHandler"]
+
+log = logging.getLogger(__name__)
+
+
+class EventHandler:
+    """A ``fsapp.switch.connection.Handler``; called on receiving threads, never waits."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._board = parts.context.board
+        self._legs = parts.legs
+        self._music = parts.music
+        self._bridges = parts.bridges
+        self._endings = parts.endings
+        self._transfers = parts.transfers
+        self._arrivals = parts.arrivals
+        self._census = parts.census
+
+    def connected(self, channel: Channel, connection: Connection) -> None:
+        with self._board.turn() as turn:
+            self._arrivals.connected(turn, channel, connection)
+
+    def disconnected(self, connection: Connection) -> None:
+        with self._board.turn():
+            self._census.connection_lost(connection)
+
+    def happened(self, event: Event, connection: Connection) -> None:
+        with self._board.turn() as turn:
+            if event.name == "BACKGROUND_JOB":
+                finished = self._board.jobs.pop(event.job, None)
+                if finished is not None:
+                    finished(turn, event.body)
+            elif event.uuid == connection.uuid:
+                self._of_channel(turn, event, connection)
+
+    def _of_channel(self, turn: Turn, event: Event, connection: Connection) -> None:
+        live = self._board.calls.get(event.uuid)
+        leg = self._board.legs.get(event.uuid)
+        # A connection that has been superseded while this event waited for its turn.
+        if live is not None and live.connection in (connection, None):
+            self._of_call(turn, live, event)
+        elif leg is not None:
+            self._of_leg(turn, leg, event)
+
+    def _of_call(self, turn: Turn, live: LiveCall, event: Event) -> None:
+        if event.name in ("CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE"):
+            self._endings.hung_up(turn, live, event.cause)
+        elif event.name == "CHANNEL_BRIDGE":
+            self._bridges.done(turn, live, event.other_uuid)
+            self._transfers.bridged(turn, live, event.other_uuid)
+        elif event.name == "CHANNEL_EXECUTE_COMPLETE":
+            self._playback_ended(turn, live, event)
+
+    def _playback_ended(self, turn: Turn, live: LiveCall, event: Event) -> None:
+        if not live.playing or event.application_uuid != live.playing:
+            return
+        if live.call.state is State.CREATED:
+            self._arrivals.greeted(turn, live)
+        else:
+            self._music.ended(turn, live, event)
+
+    def _of_leg(self, turn: Turn, leg: Leg, event: Event) -> None:
+        if event.name in ("CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE"):
+            self._legs.gone(turn, leg, event.cause)
+        elif event.name == "CHANNEL_PARK" and leg.phase is LegPhase.BRIDGED:
+            self._parked(turn, leg)
+
+    def _parked(self, turn: Turn, leg: Leg) -> None:
+        """The leg has come out of a bridge and stays."""
+        live = leg.live
+        if live is not None and live.call.state is State.SPEAKING and live.leg is leg:
+            leg.phase = LegPhase.IDLE
+            self._endings.settle(turn, live)
+        else:
+            self._legs.rest(turn, leg)

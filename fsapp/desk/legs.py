@@ -1,0 +1,194 @@
+"""Agents' legs: ringing a phone, keeping the leg while it is of use, letting it go.
+
+A leg is rung for one request, survives park and a failed dialling (protocol §4), and is
+released after ``phone.idle_timeout``, on transfer and on hangup.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from collections.abc import Callable
+
+from fsapp.calls.call import Call
+from fsapp.calls.refusals import dependency_unavailable, phone_unavailable
+from fsapp.desk.board import AgentStatus, Leg, LegPhase, LiveCall, Request, Turn
+from fsapp.desk.context import Context
+from fsapp.switch import commands
+from fsapp.switch.channel import Reply
+from fsapp.switch.connection import Connection
+
+__all__ = ["Legs", "displayable"]
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 3.0
+"""FreeSWITCH keeps ``originate_timeout`` itself; only after this much more we stop waiting."""
+
+
+def displayable(text: str) -> str:
+    """A caller's name or number as it may stand in an originate variable."""
+    return re.sub(r"[^\w.@+*# -]", "_", text)[:64]
+
+
+class Legs:
+    """Rings and releases agents' legs. ``lost`` is told when one is gone: turn, leg, cause."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._board = context.board
+        self.lost: Callable[[Turn, Leg, str], None] = lambda _turn, _leg, _cause: None
+        self.ready: Callable[[Turn, Leg], None] = lambda _turn, _leg: None
+
+    def ring(self, turn: Turn, request: Request, call: Call, way: Connection) -> Leg:
+        """Rings the agent's phone, showing ``call``, by a command on ``way``."""
+        options = self._context.options
+        leg = Leg(str(uuid.uuid4()), request.agent, str(uuid.uuid4()), request=request)
+        self._board.legs[leg.uuid] = leg
+        self._board.status(request.agent).leg = leg
+        turn.agents.add(request.agent.id)
+        self._board.jobs[leg.job] = lambda turn, result: self._dialled(turn, leg, result)
+        command = commands.bgapi_originate_to_socket(
+            leg.job, leg.agent.phone, self._variables(leg, call), options.advertise
+        )
+        turn.post(way, command, on_reply=lambda reply: self._accepted(leg, reply))
+        limit = options.ring_timeout + GRACE_SECONDS
+        leg.timer = self._board.clock.later(limit, lambda: self._unanswered(leg))
+        log.info("%s: ringing %s for %s", call.id, leg.agent.phone, leg.agent.id)
+        return leg
+
+    def connected(self, turn: Turn, leg: Leg, connection: Connection) -> None:
+        """The phone was answered (or the leg connects again)."""
+        self._forget_timer(leg)
+        leg.connection, leg.alone_since = connection, None
+        if leg.unwanted or (leg.phase is LegPhase.RINGING and leg.request is None):
+            self.release(turn, leg)
+            return
+        if leg.phase is LegPhase.RINGING:
+            leg.phase = LegPhase.IDLE
+            self.ready(turn, leg)
+
+    def rest(self, turn: Turn, leg: Leg) -> None:
+        """The leg is in no conversation: kept for ``phone.idle_timeout``."""
+        if leg.phase is LegPhase.GONE:
+            return
+        leg.phase, leg.live = LegPhase.IDLE, None
+        self._forget_timer(leg)
+        idle = self._context.options.idle_timeout
+        leg.timer = self._board.clock.later(idle, lambda: self._expire(leg))
+        turn.agents.add(leg.agent.id)
+
+    def engage(self, leg: Leg, live: LiveCall) -> None:
+        """The leg is being put into a call."""
+        self._forget_timer(leg)
+        leg.live, live.leg = live, leg
+
+    def release(self, turn: Turn, leg: Leg | None) -> None:
+        """Hangs the leg up, ringing or not."""
+        if leg is None or leg.phase is LegPhase.GONE:
+            return
+        leg.unwanted = True
+        # The control connection first: a caller's own may just be closing with the caller.
+        self._context.kill(turn, leg.uuid, self._context.control.connection or leg.connection)
+
+    def gone(self, turn: Turn, leg: Leg, cause: str) -> None:
+        """The leg has ended, or never came to be."""
+        if leg.phase is LegPhase.GONE:
+            return
+        leg.phase = LegPhase.GONE
+        self._forget_timer(leg)
+        self._board.legs.pop(leg.uuid, None)
+        self._board.jobs.pop(leg.job, None)
+        status = self._board.agents.get(leg.agent.id)
+        if status is not None and status.leg is leg:
+            status.leg = None
+        turn.agents.add(leg.agent.id)
+        log.info("leg %s of %s ended: %s", leg.uuid, leg.agent.id, cause)
+        self.lost(turn, leg, cause)
+        then, leg.then = leg.then, None
+        if then is not None:
+            then(turn)
+
+    def obtain(self, turn: Turn, request: Request, call: Call, way: Connection) -> Leg | None:
+        """A leg for ``request``: the one that is up, else her phone is rung.
+
+        ``None`` while an old leg of hers is still ending; her phone is rung when it is gone.
+        """
+        status = self._board.status(request.agent)
+        leg = self.usable(status)
+        if leg is not None:
+            return leg
+        if status.leg is None:
+            return self.ring(turn, request, call, way)
+        self.release(turn, status.leg)
+        status.leg.then = lambda turn: self._ring_now(turn, request, call)
+        return None
+
+    def _ring_now(self, turn: Turn, request: Request, call: Call) -> None:
+        live = self._board.calls.get(call.id)
+        way = (live.connection if live is not None else None) or self._context.control.connection
+        if request.answered:
+            return
+        if way is None:
+            failure = self._context.control.failure or "FreeSWITCH is not connected"
+            self._board.finish(turn, request, dependency_unavailable(failure))
+            return
+        leg = self.ring(turn, request, call, way)
+        if live is not None:
+            leg.live, live.leg = live, leg
+
+    def usable(self, status: AgentStatus) -> Leg | None:
+        """Her leg, if it is up and free."""
+        leg = status.leg
+        free = leg is not None and leg.phase is LegPhase.IDLE and not leg.unwanted
+        return leg if free else None
+
+    def refuse(self, turn: Turn, leg: Leg, cause: str) -> None:
+        """Answers whoever waits for this phone."""
+        request, leg.request = leg.request, None
+        refusal = phone_unavailable(leg.agent.phone, cause or "NORMAL_UNSPECIFIED")
+        self._board.finish(turn, request, refusal)
+
+    def _variables(self, leg: Leg, call: Call) -> dict[str, str]:
+        variables = {
+            "origination_uuid": leg.uuid,
+            "originate_timeout": str(max(1, round(self._context.options.ring_timeout))),
+            "ignore_early_media": "true",
+            "fsapp_agent": leg.agent.id,
+            "fsapp_call": call.id,
+        }
+        shown = call.caller_id if call.inbound else call.destination
+        number, name = displayable(shown), displayable(call.caller_name)
+        if number:
+            variables["origination_caller_id_number"] = number
+            variables["origination_caller_id_name"] = name or number
+        return variables
+
+    def _accepted(self, leg: Leg, reply: Reply) -> None:
+        if reply.refused:
+            with self._board.turn() as turn:
+                self._dialled(turn, leg, reply.text or "-ERR NORMAL_TEMPORARY_FAILURE")
+
+    def _dialled(self, turn: Turn, leg: Leg, result: str) -> None:
+        """What came of ringing: ``+OK uuid``, or ``-ERR CAUSE``."""
+        if result.startswith("-ERR"):
+            self.gone(turn, leg, result.removeprefix("-ERR").strip())
+
+    def _unanswered(self, leg: Leg) -> None:
+        with self._board.turn() as turn:
+            if leg.phase is LegPhase.RINGING:
+                self.release(turn, leg)
+                self.gone(turn, leg, "NO_ANSWER")
+
+    def _expire(self, leg: Leg) -> None:
+        with self._board.turn() as turn:
+            if leg.phase is LegPhase.IDLE and leg.live is None:
+                log.info("leg %s of %s was idle; released", leg.uuid, leg.agent.id)
+                self.release(turn, leg)
+
+    @staticmethod
+    def _forget_timer(leg: Leg) -> None:
+        if leg.timer is not None:
+            leg.timer.cancel()
+            leg.timer = None

@@ -1,0 +1,261 @@
+"""Originate: the agent's phone first, then the number she wants (protocol §4).
+
+The call's id is chosen before anything is dialled, and the row with its ``Idempotency-Key`` is on
+record before the number is: the same key never dials twice, across a restart too. A refused
+originate leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from fsapp.calls.agent import Agent
+from fsapp.calls.call import Call, State
+from fsapp.calls.refusals import (
+    Refusal,
+    agent_busy,
+    bad_parameters,
+    call_not_found,
+    dependency_unavailable,
+    phone_unavailable,
+)
+from fsapp.calls.table import Happening
+from fsapp.desk.board import Leg, LiveCall, Request, Turn
+from fsapp.desk.context import RETURN_POINT
+from fsapp.desk.legs import GRACE_SECONDS, displayable
+from fsapp.desk.parts import Parts
+from fsapp.desk.verbs import Verbs
+from fsapp.store.calls import Calls, KeyRecord
+from fsapp.switch import commands
+from fsapp.switch.channel import Reply
+
+__all__ = ["Originate", "Target"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is dialled, for which organization; ``cm_id`` when by contact method."""
+
+    number: str
+    organization_id: int
+    cm_id: int | None = None
+
+    def describe(self) -> str:
+        return f"cm_id={self.cm_id}" if self.cm_id is not None else f"extension={self.number}"
+
+
+class Originate(Verbs):
+    """``POST /call/originate``."""
+
+    def __init__(self, parts: Parts, calls: Calls) -> None:
+        super().__init__(parts.context)
+        self._legs = parts.legs
+        self._endings = parts.endings
+        self._calls = calls
+        self._flights: dict[tuple[str, str], Future[Call]] = {}
+        self._flights_lock = threading.Lock()
+
+    def originate(self, agent: Agent, target: Target, key: str | None) -> Call:
+        """Dials ``target``; returns the call as soon as dialling has started."""
+        if key is None:
+            return self._originate(agent, target, None)
+        flight, mine = self._flight((agent.id, key))
+        if not mine:
+            return self._present(flight.result(self._limit()), target)
+        try:
+            call = self._once(agent, target, key)
+        except BaseException as error:
+            flight.set_exception(error)
+            raise
+        else:
+            flight.set_result(call)
+            return call
+        finally:
+            with self._flights_lock:
+                del self._flights[agent.id, key]
+
+    def _flight(self, name: tuple[str, str]) -> tuple[Future[Call], bool]:
+        """The request under way with this key, and whether it is ours to carry out."""
+        with self._flights_lock:
+            flight = self._flights.get(name)
+            if flight is not None:
+                return flight, False
+            self._flights[name] = flight = Future()
+            return flight, True
+
+    def _once(self, agent: Agent, target: Target, key: str) -> Call:
+        used = self._calls.used_key(agent.id, key)
+        if used is None:
+            return self._originate(agent, target, key)
+        if used.target != target.describe():
+            raise bad_parameters(f"This Idempotency-Key was used for {used.target}.")
+        with self._board.turn():
+            live = self._board.calls.get(used.call_id)
+        call = live.call if live is not None else self._board.find_ended(used.call_id)
+        if call is None:
+            raise call_not_found(used.call_id)
+        return call
+
+    def _present(self, call: Call, target: Target) -> Call:
+        if call.destination != target.number:
+            raise bad_parameters("This Idempotency-Key is being used for another number.")
+        return call
+
+    def _originate(self, agent: Agent, target: Target, key: str | None) -> Call:
+        planned = self._plan(agent, target)
+        request = Request("call/originate", agent, planned.id, planned=planned)
+        with self._board.turn():
+            self._not_busy(agent)
+            self._context.require_switch()
+            self._begin(request, None)
+        try:
+            leg = self._phone(request, planned)
+            live = self._record(request, planned, leg, key)
+            self._dial(request, live, leg)
+        except Refusal as refusal:
+            with self._board.turn() as turn:
+                self._board.finish(turn, request, refusal)
+            raise
+        return live.call
+
+    def _plan(self, agent: Agent, target: Target) -> Call:
+        shown = self._context.options.caller_id_number or agent.phone.rpartition("/")[2]
+        return Call(
+            id=str(uuid.uuid4()),
+            state=State.CREATED,
+            inbound=False,
+            destination=target.number,
+            caller_id=shown.partition("@")[0],
+            caller_name=agent.name,
+            organization_id=target.organization_id,
+            arrival=self._board.clock.now(),
+            cm_id=target.cm_id,
+            context=self._context.options.context,
+        )
+
+    def _not_busy(self, agent: Agent) -> None:
+        current = self._board.current(agent.id)
+        if current is not None:
+            raise agent_busy(agent.id, current.call.id, current.call.document())
+        self._not_engaged(agent)
+
+    def _phone(self, request: Request, planned: Call) -> Leg:
+        """The agent's leg, up and free: the one she has, or her phone is rung."""
+        phone = Request("phone", request.agent, planned.id)
+        with self._board.turn() as turn:
+            way = self._context.control.connection
+            if way is None:
+                self._context.require_switch()
+            assert way is not None
+            leg = self._legs.obtain(turn, phone, planned, way)
+            if leg is not None and self._legs.usable(self._board.status(request.agent)) is leg:
+                return leg
+        self._wait(phone, self._limit())
+        with self._board.turn():
+            leg = self._legs.usable(self._board.status(request.agent))
+        if leg is None:
+            raise phone_unavailable(request.agent.phone, "NORMAL_CLEARING")
+        return leg
+
+    def _limit(self) -> float:
+        options = self._context.options
+        return options.ring_timeout + GRACE_SECONDS + 2 * options.switch_timeout
+
+    def _record(self, request: Request, planned: Call, leg: Leg, key: str | None) -> LiveCall:
+        """The call begins to exist, and is on record, before anybody is dialled."""
+        live = LiveCall(planned)
+        record = self._key(request, planned, key)
+        with self._board.turn() as turn:
+            if self._legs.usable(self._board.status(request.agent)) is not leg:
+                raise phone_unavailable(request.agent.phone, "NORMAL_CLEARING")
+            self._board.adopt(live)
+            self._legs.engage(leg, live)
+            self._board.happen(turn, live, Happening.DIAL, agent=request.agent.id, key=record)
+            self._begin(request, live)
+        try:
+            self._commit(live.written)
+        except Refusal:
+            with self._board.turn() as turn:
+                self._endings.hung_up(turn, live, "NORMAL_TEMPORARY_FAILURE")
+            raise
+        return live
+
+    def _key(self, request: Request, planned: Call, key: str | None) -> KeyRecord | None:
+        if key is None:
+            return None
+        by_contact = planned.cm_id is not None
+        target = f"cm_id={planned.cm_id}" if by_contact else f"extension={planned.destination}"
+        now = int(self._board.clock.now())
+        return KeyRecord(request.agent.id, key, planned.id, target, now)
+
+    def _dial(self, request: Request, live: LiveCall, leg: Leg) -> None:
+        with self._board.turn() as turn:
+            connection = leg.connection
+            if not live.call.live or live.ending or connection is None:
+                # She hung up, or her phone did, before the number was dialled.
+                if live.call.live:
+                    self._endings.hung_up(turn, live, "ORIGINATOR_CANCEL")
+                self._board.finish(turn, request)
+                return
+            live.job = str(uuid.uuid4())
+            self._board.jobs[live.job] = lambda turn, result: self._result(turn, live, result)
+            options = self._context.options
+            ringback = commands.execute("playback", options.ringback, str(uuid.uuid4()))
+            reply = lambda reply: self._accepted(request, live, reply)  # noqa: E731
+            turn.post(connection, ringback, self._command(live), on_reply=reply)
+            limit = options.external_ring_timeout + GRACE_SECONDS
+            self._board.clock.later(limit, lambda: self._overdue(live))
+        self._wait(request, options.switch_timeout)
+
+    def _command(self, live: LiveCall) -> str:
+        options, call = self._context.options, live.call
+        variables = {
+            "origination_uuid": call.id,
+            "originate_timeout": str(max(1, round(options.external_ring_timeout))),
+            "ignore_early_media": "true",
+            # A loopback leg that removed itself would take the call's id with it.
+            "loopback_bowout": "false",
+            "loopback_bowout_on_execute": "false",
+            "fsapp_call": call.id,
+            "organization_id": str(call.organization_id),
+        }
+        if call.caller_id:
+            variables["origination_caller_id_number"] = displayable(call.caller_id)
+            variables["origination_caller_id_name"] = displayable(call.caller_name)
+        dial_string = options.external.replace("{extension}", call.destination)
+        return commands.bgapi_originate_to_extension(
+            live.job, dial_string, variables, RETURN_POINT, call.context
+        )
+
+    def _accepted(self, request: Request, live: LiveCall, reply: Reply) -> None:
+        """FreeSWITCH has taken the command: dialling has started."""
+        with self._board.turn() as turn:
+            if not reply.refused:
+                self._board.finish(turn, request)
+                return
+            refusal = dependency_unavailable("FreeSWITCH refused to dial")
+            self._board.finish(turn, request, refusal)
+            self._endings.hung_up(turn, live, "NORMAL_TEMPORARY_FAILURE")
+
+    def _result(self, turn: Turn, live: LiveCall, result: str) -> None:
+        """What came of dialling: ``+OK uuid``, or ``-ERR CAUSE``."""
+        if result.startswith("-ERR"):
+            self._endings.hung_up(turn, live, result.removeprefix("-ERR").strip())
+        elif live.connection is None:
+            limit = self._context.options.switch_timeout
+            self._board.clock.later(limit, lambda: self._overdue(live))
+
+    def _overdue(self, live: LiveCall) -> None:
+        """Answered, but it never came to the return point; or no result at all."""
+        with self._board.turn() as turn:
+            if live.call.state is State.RINGING and live.connection is None:
+                self._endings.end(turn, live)
+
+    def _give_up(self, turn: Turn, request: Request) -> None:
+        live = self._board.calls.get(request.call_id)
+        if live is not None and live.request is request:
+            self._endings.end(turn, live)
+        super()._give_up(turn, request)

@@ -1,0 +1,75 @@
+"""Park: the customer goes back into the dialplan's socket loop, the agent's leg stays up.
+
+All in one write on the customer's connection, the last word of which closes it: closing it
+later, with ``socket_resume=true``, would throw the caller out of the new one (freeswitch.md §3).
+"""
+
+from __future__ import annotations
+
+from fsapp.calls.agent import Agent
+from fsapp.calls.call import Call, State
+from fsapp.calls.guard import may_park
+from fsapp.calls.refusals import agent_busy, nothing_to_park
+from fsapp.desk.board import LiveCall, Request, Turn
+from fsapp.desk.context import RETURN_POINT
+from fsapp.desk.parts import Parts
+from fsapp.desk.verbs import Verbs
+from fsapp.switch import commands
+
+__all__ = ["Park"]
+
+
+class Park(Verbs):
+    """``POST /call/park``."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts.context)
+
+    def park(self, agent: Agent, call_id: str | None) -> Call:
+        """Her current call, or the named own one; returns it as parked."""
+        with self._board.turn() as turn:
+            live = self._choose(agent, call_id)
+            may_park(agent, live.call)
+            request = self._join(agent, live) or self._start(turn, agent, live)
+        self._wait(request, self._context.options.switch_timeout)
+        call = live.call
+        self._commit(live.written)
+        return call
+
+    def _choose(self, agent: Agent, call_id: str | None) -> LiveCall:
+        if call_id is not None:
+            return self._named(agent, call_id)
+        current = self._board.current(agent.id)
+        if current is None:
+            raise nothing_to_park()
+        return current
+
+    def _join(self, agent: Agent, live: LiveCall) -> Request | None:
+        """A double click waits for the first one; any other command of hers comes first."""
+        request = live.request
+        if request is not None and request.verb != "call/park":
+            raise agent_busy(agent.id, live.call.id, live.call.document())
+        return request
+
+    def _start(self, turn: Turn, agent: Agent, live: LiveCall) -> Request:
+        self._context.require_switch()
+        request = Request("call/park", agent, live.call.id)
+        live.request = request
+        way = self._context.way_to(live)
+        assert way is not None
+        turn.post(way, *self._commands(live))
+        live.away = True
+        return request
+
+    def _commands(self, live: LiveCall) -> list[str]:
+        call, leg = live.call, live.leg
+        posted = []
+        if leg is not None:
+            leg.stays = True
+            posted.append(commands.api_set(leg.uuid, {"park_after_bridge": "true"}))
+        variables = {"fsapp_state": State.PARKED.value, "transfer_after_bridge": ""}
+        posted.append(commands.api_set(call.id, variables))
+        posted.append(commands.api_transfer(call.id, RETURN_POINT, call.context))
+        if live.connection is not None:
+            posted.append(commands.exit_())
+        return posted

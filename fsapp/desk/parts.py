@@ -1,0 +1,39 @@
+"""The parts of the desk, wired."""
+
+from __future__ import annotations
+
+from fsapp.desk.arrivals import Arrivals
+from fsapp.desk.board import Leg, Turn
+from fsapp.desk.bridges import Bridges
+from fsapp.desk.census import Census
+from fsapp.desk.context import Context
+from fsapp.desk.endings import Endings
+from fsapp.desk.legs import Legs
+from fsapp.desk.music import Music
+from fsapp.desk.transfers import Transfers
+
+__all__ = ["Parts"]
+
+
+class Parts:
+    """Builds every part once and tells them of each other."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.legs = Legs(context)
+        self.music = Music(context)
+        self.bridges = Bridges(context, self.legs, self.music)
+        self.endings = Endings(context, self.legs, self.bridges, self.music)
+        self.transfers = Transfers(context, self.legs, self.music)
+        self.arrivals = Arrivals(context, self.legs, self.bridges, self.endings, self.music)
+        self.census = Census(context, self.legs, self.endings)
+        self.endings.transfer_broken = self.transfers.broken
+        self.legs.ready = self._phone_answered
+
+    def _phone_answered(self, turn: Turn, leg: Leg) -> None:
+        request, leg.request = leg.request, None
+        if leg.live is not None:
+            self.bridges.start(turn, leg.live, leg)
+        else:
+            self.legs.rest(turn, leg)
+            self.context.board.finish(turn, request)

@@ -1,0 +1,141 @@
+"""Pickup and unpark: an agent takes a call.
+
+Exactly one of any number of agents wins a queued call: in memory the guard lets one through,
+and that one's claim counts only if its UPDATE changes a row (protocol §4).
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+from fsapp.calls.agent import Agent
+from fsapp.calls.call import Call, State
+from fsapp.calls.guard import may_pick_up, may_unpark
+from fsapp.calls.refusals import Refusal, call_not_found, call_owned, nothing_to_pick_up
+from fsapp.calls.table import Happening
+from fsapp.desk.board import LiveCall, Request, Turn
+from fsapp.desk.legs import GRACE_SECONDS
+from fsapp.desk.parts import Parts
+from fsapp.desk.verbs import Verbs
+from fsapp.store.calls import Calls
+
+__all__ = ["Pickup"]
+
+
+class Pickup(Verbs):
+    """``POST /call/pickup`` and ``POST /call/unpark``."""
+
+    def __init__(self, parts: Parts, calls: Calls) -> None:
+        super().__init__(parts.context)
+        self._legs = parts.legs
+        self._bridges = parts.bridges
+        self._calls = calls
+
+    def pickup(self, agent: Agent, call_id: str | None) -> Call:
+        """The named call, or the next queued one; returns it as bridged."""
+        request = Request("call/pickup", agent, call_id or "")
+        with self._board.turn() as turn:
+            live = self._choose(agent, call_id)
+            may_pick_up(agent, live.call, self._current(agent))
+            claim = self._take(turn, request, live)
+        if claim is not None:
+            self._claimed(request, live, claim)
+        return self._finish(request, live)
+
+    def unpark(self, agent: Agent, call_id: str) -> Call:
+        """Her own parked call; returns it as bridged."""
+        request = Request("call/unpark", agent, call_id)
+        with self._board.turn() as turn:
+            live = self._named(agent, call_id)
+            may_unpark(agent, live.call, self._current(agent))
+            self._take(turn, request, live)
+        return self._finish(request, live)
+
+    def _choose(self, agent: Agent, call_id: str | None) -> LiveCall:
+        if call_id is not None:
+            return self._named(agent, call_id)
+        current = self._board.current(agent.id)
+        if current is not None:
+            return current
+        queue = self._board.queue(agent)
+        if not queue:
+            self._not_engaged(agent)
+            raise nothing_to_pick_up()
+        return self._board.calls[queue[0].id]
+
+    def _current(self, agent: Agent) -> Call | None:
+        current = self._board.current(agent.id)
+        return current.call if current else None
+
+    def _take(self, turn: Turn, request: Request, live: LiveCall) -> Future[bool] | None:
+        """Claims a queued call; a parked one is hers already and is joined at once."""
+        self._not_engaged(request.agent)
+        self._context.require_switch()
+        request.call_id = live.call.id
+        self._begin(request, live)
+        if live.call.state is State.PARKED:
+            self._start(turn, request, live)
+            return None
+        return self._board.claim(turn, live, request.agent)
+
+    def _claimed(self, request: Request, live: LiveCall, claim: Future[bool]) -> None:
+        try:
+            won = self._commit(claim)
+        except Refusal as refusal:
+            with self._board.turn() as turn:
+                self._release(turn, request, live, refusal)
+            return
+        if not won:
+            self._lost(request, live)
+            return
+        with self._board.turn() as turn:
+            if not request.answered:
+                self._start(turn, request, live)
+
+    def _start(self, turn: Turn, request: Request, live: LiveCall) -> None:
+        way = self._context.way_to(live)
+        if way is None:
+            self._context.require_switch()
+            return
+        leg = self._legs.obtain(turn, request, live.call, way)
+        if leg is None:
+            return
+        if self._legs.usable(self._board.status(request.agent)) is leg:
+            self._bridges.start(turn, live, leg)
+        else:
+            leg.live, live.leg = live, leg
+
+    def _release(self, turn: Turn, request: Request, live: LiveCall, refusal: Refusal) -> None:
+        if live.request is request and live.call.state is State.TRANSFERRING:
+            self._board.happen(turn, live, Happening.RELEASE)
+        self._board.finish(turn, request, refusal)
+
+    def _lost(self, request: Request, live: LiveCall) -> None:
+        """Another process has changed the row: hers is the call, and the answer names her."""
+        row = self._calls.find(live.call.id)
+        winner = row.assigned_to if row is not None else None
+        with self._board.turn() as turn:
+            if row is not None:
+                self._board.replace(live, row)
+            refusal = (
+                call_owned(live.call.id, winner, live.call.document())
+                if winner is not None
+                else call_not_found(live.call.id)
+            )
+            self._board.finish(turn, request, refusal)
+
+    def _finish(self, request: Request, live: LiveCall) -> Call:
+        options = self._context.options
+        limit = options.ring_timeout + GRACE_SECONDS + 2 * options.switch_timeout
+        self._wait(request, limit)
+        call = live.call
+        self._commit(live.written)
+        return call
+
+    def _give_up(self, turn: Turn, request: Request) -> None:
+        live = self._board.calls.get(request.call_id)
+        if live is not None and live.request is request and live.leg is not None:
+            self._bridges.failed(turn, live, live.leg, "RECOVERY_ON_TIMER_EXPIRE")
+        elif live is not None and live.call.state is State.TRANSFERRING:
+            self._board.happen(turn, live, Happening.RELEASE)
+        super()._give_up(turn, request)

@@ -1,0 +1,67 @@
+"""``/call/transfer``: the verb. The page: "connects the currently active call with the call
+specified in source"; what follows on the switch is ``transfers.py``."""
+
+from __future__ import annotations
+
+from fsapp.calls.agent import Agent
+from fsapp.calls.call import Call
+from fsapp.calls.guard import (
+    CALL_ON_HOLD_GONE,
+    may_transfer,
+    transfer_destination,
+)
+from fsapp.calls.refusals import agent_busy, bridge_failed
+from fsapp.desk.board import LiveCall, Request
+from fsapp.desk.parts import Parts
+from fsapp.desk.verbs import Verbs
+
+__all__ = ["Transfer"]
+
+
+class Transfer(Verbs):
+    """``GET|POST /call/transfer``."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts.context)
+        self._transfers = parts.transfers
+
+    def transfer(self, agent: Agent, source_id: str) -> tuple[Call, Call]:
+        """Connects her parked call with her current one; returns both, transferred."""
+        ended = self._ended_own(agent, source_id)
+        if ended is not None:
+            raise bridge_failed(CALL_ON_HOLD_GONE, ended.document())
+        with self._board.turn() as turn:
+            source = self._named(agent, source_id)
+            destination = self._destination(agent, source)
+            self._context.require_switch()
+            request = Request("call/transfer", agent, source_id)
+            self._transfers.start(turn, request, source, destination)
+        self._wait(request, 2 * self._context.options.switch_timeout)
+        answer = source.call, destination.call
+        self._commit(source.written)
+        self._commit(destination.written)
+        return answer
+
+    def _destination(self, agent: Agent, source: LiveCall) -> LiveCall:
+        current = self._board.current(agent.id)
+        # The same call twice is a bad destination, not a call that is not on hold.
+        if current is not source:
+            may_transfer(agent, source.call)
+        call = transfer_destination(
+            source.call,
+            current.call if current else None,
+            just_ended=self._board.status(agent).lost_destination,
+        )
+        for live in (source, current):
+            if live is not None and (live.request is not None or live.ending):
+                raise agent_busy(agent.id, call.id, call.document())
+        assert current is not None
+        return current
+
+    def _ended_own(self, agent: Agent, call_id: str) -> Call | None:
+        """Her own call, if it has ended meanwhile."""
+        if call_id in self._board.calls:
+            return None
+        ended = self._board.find_ended(call_id)
+        mine = ended is not None and ended.assigned_to == agent.id and not ended.live
+        return ended if mine else None

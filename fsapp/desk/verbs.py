@@ -1,0 +1,76 @@
+"""What the verbs share: finding the call that is meant, and waiting with a limit."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import TypeVar
+
+from fsapp.calls.agent import Agent
+from fsapp.calls.guard import visible
+from fsapp.calls.refusals import (
+    Refusal,
+    agent_busy,
+    dependency_timeout,
+    dependency_unavailable,
+)
+from fsapp.desk.board import LiveCall, Request, Turn
+from fsapp.desk.context import Context
+
+__all__ = ["Verbs"]
+
+T = TypeVar("T")
+
+
+class Verbs:
+    """Base of the verbs that change calls. Their methods run on request threads and may wait."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._board = context.board
+
+    def _named(self, agent: Agent, call_id: str) -> LiveCall:
+        """The live call of this id that exists for her, else 404. In a turn."""
+        live = self._board.calls.get(call_id)
+        visible(agent, live.call if live else None, call_id)
+        assert live is not None
+        return live
+
+    def _not_engaged(self, agent: Agent) -> None:
+        """Refuses (409) while another request is putting her into a call. In a turn."""
+        request = self._board.status(agent).request
+        if request is not None:
+            raise agent_busy(agent.id, request.call_id)
+
+    def _begin(self, request: Request, live: LiveCall | None) -> None:
+        """The request keeps its agent, and its call, busy until it is finished. In a turn."""
+        self._board.status(request.agent).request = request
+        if live is not None:
+            live.request = request
+
+    def _wait(self, request: Request, limit: float) -> None:
+        """Waits for the request's outcome; past ``limit`` seconds it is given up with 504."""
+        try:
+            request.outcome.result(limit)
+        except TimeoutError:
+            with self._board.turn() as turn:
+                self._give_up(turn, request)
+            request.outcome.result()
+
+    def _give_up(self, turn: Turn, request: Request) -> None:
+        late = dependency_timeout("FreeSWITCH did not answer in time")
+        self._board.finish(turn, request, late)
+
+    def _commit(self, written: Future[T] | None) -> T | None:
+        """Waits until what was decided is on record; 503 when it cannot be."""
+        if written is None:
+            return None
+        try:
+            return written.result(self._context.options.database_timeout)
+        except Refusal:
+            raise
+        except TimeoutError:
+            why = "The database did not take the change in time"
+            raise dependency_unavailable(why) from None
+        except Exception as error:
+            why = f"The database did not take the change: {type(error).__name__}"
+            raise dependency_unavailable(why) from error

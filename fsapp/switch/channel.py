@@ -1,0 +1,128 @@
+"""What FreeSWITCH tells: a channel's data on connecting, and events.
+
+Everything here may have been written by a stranger's telephone: it is made harmless text once,
+on the way in.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Protocol
+
+__all__ = ["Channel", "Event", "Headers", "Reply", "harmless"]
+
+LONGEST_TEXT = 256
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+_VARIABLES = (
+    "organization_id",
+    "fsapp_priority",
+    "fsapp_greeting",
+    "fsapp_music",
+    "fsapp_destination",
+    "fsapp_context",
+    "fsapp_agent",
+    "fsapp_call",
+)
+
+
+class Headers(Protocol):
+    """What python-ESL's event offers; values are already percent-decoded."""
+
+    def getHeader(self, name: str) -> str | None: ...
+
+    def getBody(self) -> str | None: ...
+
+
+def harmless(text: str | None) -> str:
+    """Valid Unicode without control characters, at most 256 characters of it."""
+    if not text:
+        return ""
+    # python-ESL hands over bytes that are no UTF-8 as lone surrogates.
+    whole = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return _CONTROL.sub("", whole)[:LONGEST_TEXT]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel that has connected (``CHANNEL_DATA``)."""
+
+    uuid: str
+    destination: str
+    caller_number: str
+    caller_name: str
+    context: str
+    answered: bool
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, headers: Headers) -> Channel:
+        """From the answer to ``connect``; what is missing is an empty text."""
+
+        def text(name: str) -> str:
+            return harmless(headers.getHeader(name))
+
+        return cls(
+            uuid=text("Unique-ID"),
+            destination=text("Caller-Destination-Number"),
+            caller_number=text("Caller-Caller-ID-Number"),
+            caller_name=text("Caller-Caller-ID-Name"),
+            context=text("Caller-Context"),
+            answered=text("Answer-State") == "answered",
+            variables={name: text(f"variable_{name}") for name in _VARIABLES},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event, with the few headers that anybody here reads."""
+
+    name: str
+    uuid: str = ""
+    cause: str = ""
+    other_uuid: str = ""
+    application: str = ""
+    application_uuid: str = ""
+    response: str = ""
+    job: str = ""
+    body: str = ""
+
+    @classmethod
+    def read(cls, name: str, headers: Headers) -> Event:
+        if name == "BACKGROUND_JOB":
+            return cls(
+                name,
+                job=harmless(headers.getHeader("Job-UUID")),
+                body=harmless((headers.getBody() or "").strip()),
+            )
+        return cls(
+            name,
+            uuid=harmless(headers.getHeader("Unique-ID")),
+            cause=harmless(headers.getHeader("Hangup-Cause")),
+            other_uuid=harmless(headers.getHeader("Other-Leg-Unique-ID")),
+            **_of_execution(name, headers),
+        )
+
+
+def _of_execution(name: str, headers: Headers) -> dict[str, str]:
+    if name != "CHANNEL_EXECUTE_COMPLETE":
+        return {}
+    return {
+        "application": harmless(headers.getHeader("Application")),
+        "application_uuid": harmless(headers.getHeader("Application-UUID")),
+        "response": harmless(headers.getHeader("Application-Response")),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """FreeSWITCH's answer to one command; ``lost`` when the connection ended first."""
+
+    text: str
+    lost: bool = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether FreeSWITCH said no, or nothing."""
+        return self.lost or self.text.startswith(("-ERR", "-USAGE"))

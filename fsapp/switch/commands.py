@@ -1,0 +1,202 @@
+"""Every command that is ever sent to FreeSWITCH is built here.
+
+The law of this file: python-ESL sends strings verbatim, so an argument with a newline would
+become a second command (``api system …`` included; freeswitch.md §1). Every argument is
+therefore matched against what it may consist of, applications come from a list, and whatever
+does not fit raises :class:`BadArgument`. Each command ends with a blank line, because
+python-ESL writes one that lacks it in two writes, which costs 40 ms.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+__all__ = [
+    "APPLICATIONS",
+    "DIAL_STRING",
+    "BadArgument",
+    "api_break",
+    "api_bridge",
+    "api_channels",
+    "api_exists",
+    "api_kill",
+    "api_set",
+    "api_status",
+    "api_transfer",
+    "bgapi_originate_to_extension",
+    "bgapi_originate_to_socket",
+    "event_background_job",
+    "execute",
+    "exit_",
+    "linger",
+    "myevents",
+    "nixevent",
+]
+
+APPLICATIONS = frozenset({"answer", "playback", "ring_ready"})
+"""The dialplan applications that fsapp executes. An unknown one would hang the call up."""
+
+UNUSED_EVENTS = (
+    "CHANNEL_APPLICATION",
+    "CHANNEL_CALLSTATE",
+    "CHANNEL_CREATE",
+    "CHANNEL_DESTROY",
+    "CHANNEL_EXECUTE",
+    "CHANNEL_HOLD",
+    "CHANNEL_ORIGINATE",
+    "CHANNEL_OUTGOING",
+    "CHANNEL_PROGRESS",
+    "CHANNEL_PROGRESS_MEDIA",
+    "CHANNEL_STATE",
+    "CHANNEL_UNHOLD",
+    "CHANNEL_UNPARK",
+    "CHANNEL_UUID",
+    "DTMF",
+)
+"""What ``myevents`` subscribes to and nobody here reads; the cheapest event is none."""
+
+_UUID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VALUE = re.compile(r"[\w.:/@+*# -]*")
+_WORD = re.compile(r"[\w.:@+*#-]+")
+_CAUSE = re.compile(r"[A-Z0-9_]+")
+_ADDRESS = re.compile(r"[\w.:\[\]|-]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+DIAL_STRING = re.compile(r"[\w@./:;=+*#~%-]+")
+"""What a dial string may consist of: nothing that quotes, separates or expands."""
+
+
+class BadArgument(ValueError):
+    """An argument that must not reach FreeSWITCH; the sentence names it."""
+
+
+def _match(pattern: re.Pattern[str], value: str, what: str) -> str:
+    if not pattern.fullmatch(value):
+        raise BadArgument(f"{what} may not be {value!r}")
+    return value
+
+
+def _text(value: str, what: str) -> str:
+    if _CONTROL.search(value):
+        raise BadArgument(f"{what} has a control character: {value!r}")
+    return value
+
+
+def _uuid(value: str) -> str:
+    return _match(_UUID, value, "a channel's uuid")
+
+
+def linger(seconds: int) -> str:
+    """The socket outlives the channel, so that its last events arrive."""
+    return f"linger {int(seconds)}\n\n"
+
+
+def myevents() -> str:
+    """The events of the connection's own channel."""
+    return "myevents\n\n"
+
+
+def nixevent(names: tuple[str, ...] = UNUSED_EVENTS) -> str:
+    """Takes kinds of events out of the subscription again."""
+    return "nixevent " + " ".join(_match(_NAME, name, "an event's name") for name in names) + "\n\n"
+
+
+def event_background_job() -> str:
+    """Results of this connection's own ``bgapi`` arrive only after this (freeswitch.md §2)."""
+    return "event plain BACKGROUND_JOB\n\n"
+
+
+def exit_() -> str:
+    """Closes the connection from FreeSWITCH's side."""
+    return "exit\n\n"
+
+
+def execute(application: str, argument: str, identity: str) -> str:
+    """Runs a dialplan application on the connection's channel.
+
+    ``identity`` comes back as ``Application-UUID`` in the events that tell of it.
+    """
+    if application not in APPLICATIONS:
+        raise BadArgument(f"{application!r} is not among the applications fsapp executes")
+    return (
+        "sendmsg\ncall-command: execute\n"
+        f"execute-app-name: {application}\n"
+        f"execute-app-arg: {_text(argument, 'an application argument')}\n"
+        f"Event-UUID: {_uuid(identity)}\nasync: true\n\n"
+    )
+
+
+def api_status() -> str:
+    return "api status\n\n"
+
+
+def api_channels() -> str:
+    """All live channels: ``{"row_count": n, "rows": [{"uuid": …}]}``, without rows when none."""
+    return "api show channels as json\n\n"
+
+
+def api_exists(uuid: str) -> str:
+    """Answers ``true`` or ``false``."""
+    return f"api uuid_exists {_uuid(uuid)}\n\n"
+
+
+def api_set(uuid: str, variables: Mapping[str, str]) -> str:
+    """Sets channel variables; an empty value unsets."""
+    pairs = ";".join(
+        f"{_match(_NAME, name, 'a variable')}={_match(_VALUE, value, f'variable {name}')}"
+        for name, value in variables.items()
+    )
+    return f"api uuid_setvar_multi {_uuid(uuid)} {pairs}\n\n"
+
+
+def api_bridge(a_leg: str, b_leg: str) -> str:
+    """Begins to bridge; CHANNEL_BRIDGE comes on ``a_leg``'s connection only."""
+    return f"api uuid_bridge {_uuid(a_leg)} {_uuid(b_leg)}\n\n"
+
+
+def api_kill(uuid: str, cause: str = "NORMAL_CLEARING") -> str:
+    return f"api uuid_kill {_uuid(uuid)} {_match(_CAUSE, cause, 'a cause')}\n\n"
+
+
+def api_break(uuid: str) -> str:
+    """Stops what the channel plays, and what waits behind it."""
+    return f"api uuid_break {_uuid(uuid)} all\n\n"
+
+
+def api_transfer(uuid: str, extension: str, context: str) -> str:
+    """Sends the channel to an extension of the XML dialplan."""
+    target = f"{_match(_WORD, extension, 'an extension')} XML {_match(_WORD, context, 'a context')}"
+    return f"api uuid_transfer {_uuid(uuid)} {target}\n\n"
+
+
+def bgapi_originate_to_socket(
+    job: str, dial_string: str, variables: Mapping[str, str], address: str
+) -> str:
+    """Dials; when answered, the new leg connects to ``address`` by itself."""
+    application = f"&socket('{_match(_ADDRESS, address, 'an address')} async full')"
+    return _originate(job, dial_string, variables, application)
+
+
+def bgapi_originate_to_extension(
+    job: str, dial_string: str, variables: Mapping[str, str], extension: str, context: str
+) -> str:
+    """Dials; when answered, the new leg runs the extension of the XML dialplan."""
+    target = f"{_match(_WORD, extension, 'an extension')} XML {_match(_WORD, context, 'a context')}"
+    return _originate(job, dial_string, variables, target)
+
+
+def _originate(job: str, dial_string: str, variables: Mapping[str, str], then: str) -> str:
+    inside = ",".join(
+        f"{_match(_NAME, name, 'a variable')}={_quoted(name, value)}"
+        for name, value in variables.items()
+    )
+    target = _match(DIAL_STRING, dial_string, "a dial string")
+    return f"bgapi originate {{{inside}}}{target} {then}\nJob-UUID: {_uuid(job)}\n\n"
+
+
+def _quoted(name: str, value: str) -> str:
+    """``'…'`` where a blank would end the originate's first argument."""
+    _match(_VALUE, value, f"variable {name}")
+    return f"'{value}'" if " " in value else value

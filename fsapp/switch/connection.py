@@ -1,0 +1,175 @@
+"""One Event Socket connection, received by python-ESL on a thread of its own.
+
+The law of this file (freeswitch.md §1): only the receiving thread ever reads from python-ESL,
+everybody else only sends; replies come in the order of the commands. :meth:`Connection.post`
+does no I/O, so it may be called under a lock and keeps the order decided there;
+:meth:`Connection.flush` writes what was posted in one piece and is called without locks.
+The descriptor belongs to python-ESL alone; a duplicate of it is kept only to end the
+connection from another thread (closing the original would free its number for another call).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from fsapp.switch.channel import Channel, Event, Headers, Reply
+
+__all__ = ["Connection", "Handler", "OnReply", "prepare"]
+
+log = logging.getLogger(__name__)
+
+OnReply = Callable[[Reply], None]
+
+SEND_SECONDS = 5
+KEEPALIVE_SECONDS = 10
+GONE_MILLISECONDS = 20_000
+"""How long unacknowledged data may stand before the peer counts as vanished (TCP_USER_TIMEOUT)."""
+
+
+class Handler(Protocol):
+    """Who is told what happens on connections; called on receiving threads, must not wait."""
+
+    def connected(self, channel: Channel, connection: Connection) -> None: ...
+
+    def happened(self, event: Event, connection: Connection) -> None: ...
+
+    def disconnected(self, connection: Connection) -> None: ...
+
+
+def prepare(sock: socket.socket) -> None:
+    """Options that give every wait on this socket a limit."""
+    sock.setblocking(True)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", KEEPALIVE_SECONDS),
+        ("TCP_KEEPINTVL", KEEPALIVE_SECONDS // 2),
+        ("TCP_KEEPCNT", 2),
+        ("TCP_USER_TIMEOUT", GONE_MILLISECONDS),
+    ):
+        option = getattr(socket, name, None)
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
+
+
+class Connection:
+    """``esl`` is an ``ESL.ESLconnection``; ``tap`` a duplicate of its socket."""
+
+    def __init__(self, esl: Any, tap: socket.socket, name: str) -> None:
+        self._esl = esl
+        self._tap = tap
+        self.name = name
+        self.uuid = ""
+        self.superseded = False
+        """Whether the same channel has connected again; this one's events no longer count."""
+        self.closed = False
+        self._outbox: deque[tuple[str, OnReply | None]] = deque()
+        self._waiting: deque[OnReply | None] = deque()
+        self._writing = threading.Lock()
+        self._guard = threading.Lock()
+
+    def __repr__(self) -> str:
+        marks = [word for word in ("superseded", "closed") if getattr(self, word)]
+        return f"<Connection {self.name} {self.uuid or '-'} {' '.join(marks) or 'open'}>"
+
+    def info(self) -> Headers:
+        """The channel's data as FreeSWITCH sent it on connecting."""
+        headers: Headers = self._esl.getInfo()
+        return headers
+
+    def post(self, *commands: str, on_reply: OnReply | None = None) -> None:
+        """Queues commands, in order; ``on_reply`` gets the reply to the last one.
+
+        ``on_reply`` runs on the receiving thread (or on the one that finds the connection
+        closed) and must not wait.
+        """
+        for command in commands[:-1]:
+            self._outbox.append((command, None))
+        self._outbox.append((commands[-1], on_reply))
+
+    def flush(self) -> None:
+        """Writes what was posted. Whoever else is writing just now takes it along."""
+        while self._outbox and self._writing.acquire(blocking=False):
+            try:
+                self._write()
+            finally:
+                self._writing.release()
+
+    def close(self) -> None:
+        """Ends the connection; the receiving thread notices and cleans up."""
+        with contextlib.suppress(OSError):
+            self._tap.shutdown(socket.SHUT_RDWR)
+
+    def receive(self, handler: Handler) -> None:
+        """Reads until the connection ends; for the receiving thread."""
+        try:
+            while self._receive_one(handler):
+                pass
+        finally:
+            self._end()
+            handler.disconnected(self)
+
+    def _write(self) -> None:
+        batch = []
+        while self._outbox:
+            batch.append(self._outbox.popleft())
+        if not batch:
+            return
+        with self._guard:
+            usable = not self.closed
+            if usable:
+                self._waiting.extend(on_reply for _, on_reply in batch)
+        if not usable:
+            _answer_lost([on_reply for _, on_reply in batch])
+        elif self._esl.send("".join(command for command, _ in batch)) != 0:
+            log.warning("%r: cannot be written to; closing it", self)
+            self.close()
+
+    def _receive_one(self, handler: Handler) -> bool:
+        event = self._esl.recvEvent()
+        name = event.getType() if event is not None else "SERVER_DISCONNECTED"
+        if name == "SERVER_DISCONNECTED":
+            return False
+        if name == "SOCKET_DATA":
+            self._replied(event)
+        elif not self.superseded:
+            handler.happened(Event.read(name, event), self)
+        return True
+
+    def _replied(self, event: Any) -> None:
+        kind = event.getHeader("Content-Type")
+        if kind == "command/reply":
+            text = event.getHeader("Reply-Text") or ""
+        elif kind == "api/response":
+            text = event.getBody() or ""
+        else:
+            return
+        with self._guard:
+            on_reply = self._waiting.popleft() if self._waiting else None
+        if on_reply is not None:
+            on_reply(Reply(text.strip()))
+
+    def _end(self) -> None:
+        with self._guard:
+            self.closed = True
+            waiting, self._waiting = list(self._waiting), deque()
+        _answer_lost(waiting)
+        # Nobody may be writing while python-ESL gives the descriptor's number back.
+        with self._writing:
+            self._esl.disconnect()
+        self._tap.close()
+        self.flush()
+
+
+def _answer_lost(waiting: list[OnReply | None]) -> None:
+    for on_reply in waiting:
+        if on_reply is not None:
+            on_reply(Reply("", lost=True))

@@ -1,0 +1,124 @@
+"""The control connection to FreeSWITCH's own Event Socket, which reconnects by itself.
+
+It rings phones for agents who have no leg yet, and asks which channels are alive.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+
+import ESL
+
+from fsapp.switch import commands
+from fsapp.switch.connection import Connection, Handler, OnReply, prepare
+
+__all__ = ["Control"]
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
+GREETING_SECONDS = 5.0
+
+
+class Control:
+    """Connects to ``host``:``port`` with ``password`` until stopped.
+
+    ``came_up`` and ``went_down`` are called on its thread when FreeSWITCH answers and when it
+    no longer does; ``handler`` gets the results of its background jobs.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        password: str,
+        handler: Handler,
+        came_up: Callable[[], None],
+        went_down: Callable[[], None],
+    ) -> None:
+        self._host, self._port = address
+        self._password = password
+        self._handler = handler
+        self._came_up, self._went_down = came_up, went_down
+        self._connection: Connection | None = None
+        self._stopping = threading.Event()
+        self.failure: str | None = f"FreeSWITCH at {self._host}:{self._port} was not asked yet"
+        """Why there is no connection, in a sentence; ``None`` when there is one."""
+        self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
+
+    @property
+    def connection(self) -> Connection | None:
+        """The live connection, if FreeSWITCH answers."""
+        return self._connection
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, limit: float = 2.0) -> None:
+        self._stopping.set()
+        connection = self._connection
+        if connection is not None:
+            connection.close()
+        if self._thread.is_alive():
+            self._thread.join(limit)
+
+    def post(self, *command: str, on_reply: OnReply | None = None) -> Connection | None:
+        """Queues commands; the connection to flush, or ``None`` when there is none."""
+        connection = self._connection
+        if connection is not None:
+            connection.post(*command, on_reply=on_reply)
+        return connection
+
+    def _serve(self) -> None:
+        pause = FIRST_PAUSE
+        while not self._stopping.is_set():
+            connection = self._connect()
+            if connection is not None:
+                pause = FIRST_PAUSE
+                self._run(connection)
+            self._stopping.wait(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _connect(self) -> Connection | None:
+        try:
+            self._greet()
+        except OSError as error:
+            self._fail(f"FreeSWITCH does not answer at {self._host}:{self._port}: {error}")
+            return None
+        esl = ESL.ESLconnection(self._host, self._port, self._password)
+        if not esl.connected():
+            self._fail(f"FreeSWITCH at {self._host}:{self._port} refused the control password")
+            return None
+        tap = socket.socket(fileno=os.dup(esl.socketDescriptor()))
+        prepare(tap)
+        return Connection(esl, tap, "control")
+
+    def _greet(self) -> None:
+        """Waits for FreeSWITCH's first words; python-ESL would wait for them without a limit."""
+        with socket.create_connection((self._host, self._port), GREETING_SECONDS) as sock:
+            sock.settimeout(GREETING_SECONDS)
+            if b"auth" not in sock.recv(256):
+                raise OSError("what answers there is no Event Socket")
+
+    def _fail(self, why: str) -> None:
+        if why != self.failure:
+            log.warning("%s", why)
+        self.failure = why
+
+    def _run(self, connection: Connection) -> None:
+        connection.post(commands.event_background_job())
+        connection.flush()
+        self._connection, self.failure = connection, None
+        log.info("FreeSWITCH answers at %s:%s", self._host, self._port)
+        self._came_up()
+        try:
+            connection.receive(self._handler)
+        finally:
+            self._connection = None
+            if not self._stopping.is_set():
+                self._fail(f"FreeSWITCH at {self._host}:{self._port} closed the connection")
+            self._went_down()
