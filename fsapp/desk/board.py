@@ -336,11 +336,17 @@ class Board:
             return "ringing"
         return "paused" if status.agent.paused else "idle"
 
+    def agent_changed(self, agent: Agent) -> Event:
+        """The event of a change to the agent's own row; in a turn."""
+        status = self.status(agent)
+        state = self._agent_state(status)
+        if state != status.state:
+            status.state, status.since = state, self.clock.now()
+        document = self.agent_document(status)
+        return Event("agent_state", self.clock.now(), document, agent_id=agent.id)
+
     def _tell_agent_states(self, turn: Turn) -> None:
         for agent_id in turn.agents:
             status = self.agents.get(agent_id)
-            if status is not None and (state := self._agent_state(status)) != status.state:
-                status.state, status.since = state, self.clock.now()
-                document = self.agent_document(status)
-                event = Event("agent_state", status.since, document, agent_id=agent_id)
-                self._store.tell(event)
+            if status is not None and self._agent_state(status) != status.state:
+                self._store.tell(self.agent_changed(status.agent))

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+import sqlite_utils
+
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
 from fsapp.calls.refusals import call_not_found, contact_not_found, draining
-from fsapp.desk.board import AgentStatus
 from fsapp.desk.hangup import Hangup
 from fsapp.desk.originate import Originate, Target
 from fsapp.desk.park import Park
 from fsapp.desk.parts import Parts
 from fsapp.desk.pickup import Pickup
 from fsapp.desk.transfer import Transfer
+from fsapp.desk.verbs import committed
 from fsapp.store.agents import Agents
 from fsapp.store.calls import Calls
 from fsapp.store.contacts import Contacts
@@ -45,6 +47,7 @@ class Desk:
         self._context = parts.context
         self._board = parts.context.board
         self._agents = agents
+        self._calls = calls
         self._contacts = contacts
         self._database = database
         self._pickup = Pickup(parts, calls)
@@ -161,15 +164,19 @@ class Desk:
 
     def _agent_state(self, agent: Agent, parameters: Parameters) -> Document:
         if parameters["state"] == "paused":
-            self._agents.pause(agent.id, parameters.get("reason"))
+            reason = parameters.get("reason")
+            changed = self._agents.pause(agent.id, reason, self._tell)
         else:
-            self._agents.resume(agent.id)
-        now = self._agents.get(agent.id) or agent
-        with self._board.turn() as turn:
-            status: AgentStatus = self._board.status(now)
-            turn.agents.add(now.id)
+            changed = self._agents.resume(agent.id, self._tell)
+        now = committed(changed, self._context.options.database_timeout)
         with self._board.turn():
-            return _success(agent=self._board.agent_document(status))
+            return _success(agent=self._board.agent_document(self._board.status(now)))
+
+    def _tell(self, database: sqlite_utils.Database, agent: Agent) -> None:
+        """The event of her pausing or resuming, in the transaction that changes her row."""
+        with self._board.turn():
+            event = self._board.agent_changed(agent)
+        self._calls.append(database, [event])
 
     def _target(self, agent: Agent, parameters: Parameters) -> Target:
         if "extension" in parameters:

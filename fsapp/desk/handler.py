@@ -36,6 +36,11 @@ class EventHandler:
         with self._board.turn():
             self._census.connection_lost(connection)
 
+    def switch_came_up(self) -> None:
+        """FreeSWITCH answers (again): whoever stands alone is asked about soon."""
+        with self._board.turn():
+            self._census.schedule()
+
     def happened(self, event: Event, connection: Connection) -> None:
         with self._board.turn() as turn:
             if event.name == "BACKGROUND_JOB":

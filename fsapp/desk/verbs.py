@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 from concurrent.futures import Future
 from typing import TypeVar
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.guard import visible
 from fsapp.calls.refusals import (
-    Refusal,
     agent_busy,
     dependency_timeout,
     dependency_unavailable,
 )
 from fsapp.desk.board import LiveCall, Request, Turn
 from fsapp.desk.context import Context
+from fsapp.store.writer import WriterStopped
 
-__all__ = ["Verbs"]
+__all__ = ["Verbs", "committed"]
 
 T = TypeVar("T")
 
@@ -64,13 +65,15 @@ class Verbs:
         """Waits until what was decided is on record; 503 when it cannot be."""
         if written is None:
             return None
-        try:
-            return written.result(self._context.options.database_timeout)
-        except Refusal:
-            raise
-        except TimeoutError:
-            why = "The database did not take the change in time"
-            raise dependency_unavailable(why) from None
-        except Exception as error:
-            why = f"The database did not take the change: {type(error).__name__}"
-            raise dependency_unavailable(why) from error
+        return committed(written, self._context.options.database_timeout)
+
+
+def committed(written: Future[T], limit: float) -> T:
+    """What the writer's job answers once it is on record; 503 past ``limit`` seconds."""
+    try:
+        return written.result(limit)
+    except TimeoutError:
+        why = "The database did not take the change in time"
+        raise dependency_unavailable(why) from None
+    except (sqlite3.Error, WriterStopped) as error:
+        raise dependency_unavailable(f"The database did not take the change: {error}") from error

@@ -84,9 +84,9 @@ class Calls:
 
         def write(database: sqlite_utils.Database) -> None:
             database.execute(_INSERT, self._row(call))
-            self._append(database, events)
+            self.append(database, events)
             if key is not None:
-                database["idempotency"].insert(asdict(key))
+                database.table("idempotency").insert(asdict(key))
 
         return self._database.submit(write)
 
@@ -99,14 +99,14 @@ class Calls:
         def write(database: sqlite_utils.Database) -> bool:
             won = database.execute(_CLAIM, self._row(call)).rowcount == 1
             if won:
-                self._append(database, events)
+                self.append(database, events)
             return won
 
         return self._database.submit(write)
 
     def tell(self, event: Event) -> Future[None]:
         """Appends one event that concerns no call's row (an agent's state)."""
-        return self._database.submit(lambda database: self._append(database, [event]))
+        return self._database.submit(lambda database: self.append(database, [event]))
 
     def find(self, call_id: str) -> Call | None:
         """The call as last written, ended ones included."""
@@ -125,7 +125,8 @@ class Calls:
         )
         return next((KeyRecord(**row) for row in rows), None)
 
-    def _append(self, database: sqlite_utils.Database, events: Sequence[Event]) -> None:
+    def append(self, database: sqlite_utils.Database, events: Sequence[Event]) -> None:
+        """Adds events to the log, inside the writer's job that changes what they tell of."""
         for event in events:
             database.execute(_EVENT, event.row(self._node))
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import ESL
 
 from fsapp.switch import commands
-from fsapp.switch.connection import Connection, Handler, OnReply, prepare
+from fsapp.switch.connection import Connection, Handler, prepare
 
 __all__ = ["Control"]
 
@@ -26,36 +26,28 @@ GREETING_SECONDS = 5.0
 
 
 class Control:
-    """Connects to ``host``:``port`` with ``password`` until stopped.
+    """Connects to ``address`` with ``password`` until stopped."""
 
-    ``came_up`` and ``went_down`` are called on its thread when FreeSWITCH answers and when it
-    no longer does; ``handler`` gets the results of its background jobs.
-    """
-
-    def __init__(
-        self,
-        address: tuple[str, int],
-        password: str,
-        handler: Handler,
-        came_up: Callable[[], None],
-        went_down: Callable[[], None],
-    ) -> None:
+    def __init__(self, address: tuple[str, int], password: str) -> None:
         self._host, self._port = address
         self._password = password
-        self._handler = handler
-        self._came_up, self._went_down = came_up, went_down
         self._connection: Connection | None = None
         self._stopping = threading.Event()
         self.failure: str | None = f"FreeSWITCH at {self._host}:{self._port} was not asked yet"
         """Why there is no connection, in a sentence; ``None`` when there is one."""
-        self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
+        self._thread: threading.Thread | None = None
 
     @property
     def connection(self) -> Connection | None:
         """The live connection, if FreeSWITCH answers."""
         return self._connection
 
-    def start(self) -> None:
+    def start(self, handler: Handler, came_up: Callable[[], None]) -> None:
+        """``handler`` gets the results of background jobs; ``came_up`` is called, on this
+        connection's thread, each time FreeSWITCH answers again."""
+        self._thread = threading.Thread(
+            target=self._serve, args=(handler, came_up), name="control", daemon=True
+        )
         self._thread.start()
 
     def stop(self, limit: float = 2.0) -> None:
@@ -63,23 +55,16 @@ class Control:
         connection = self._connection
         if connection is not None:
             connection.close()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join(limit)
 
-    def post(self, *command: str, on_reply: OnReply | None = None) -> Connection | None:
-        """Queues commands; the connection to flush, or ``None`` when there is none."""
-        connection = self._connection
-        if connection is not None:
-            connection.post(*command, on_reply=on_reply)
-        return connection
-
-    def _serve(self) -> None:
+    def _serve(self, handler: Handler, came_up: Callable[[], None]) -> None:
         pause = FIRST_PAUSE
         while not self._stopping.is_set():
             connection = self._connect()
             if connection is not None:
                 pause = FIRST_PAUSE
-                self._run(connection)
+                self._run(connection, handler, came_up)
             self._stopping.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
@@ -109,16 +94,15 @@ class Control:
             log.warning("%s", why)
         self.failure = why
 
-    def _run(self, connection: Connection) -> None:
+    def _run(self, connection: Connection, handler: Handler, came_up: Callable[[], None]) -> None:
         connection.post(commands.event_background_job())
         connection.flush()
         self._connection, self.failure = connection, None
         log.info("FreeSWITCH answers at %s:%s", self._host, self._port)
-        self._came_up()
+        came_up()
         try:
-            connection.receive(self._handler)
+            connection.receive(handler)
         finally:
             self._connection = None
             if not self._stopping.is_set():
                 self._fail(f"FreeSWITCH at {self._host}:{self._port} closed the connection")
-            self._went_down()

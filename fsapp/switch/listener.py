@@ -61,6 +61,10 @@ class Listener:
     def start(self) -> None:
         self._acceptor.start()
 
+    def abandon(self) -> None:
+        """Gives the address back without ever having been started."""
+        self._socket.close()
+
     def close(self) -> None:
         """Stops accepting; connections go on."""
         self._stopping.set()

@@ -1,0 +1,45 @@
+"""Takes in the calls that were live when the process last stopped.
+
+Callers come back through the dialplan by themselves with their old uuid, conversations go on
+without us (freeswitch.md §3); the census ends those that FreeSWITCH no longer has.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from fsapp.calls.agent import Agent
+from fsapp.calls.call import Call, State
+from fsapp.calls.table import Happening
+from fsapp.desk.board import Board, Leg, LegPhase, LiveCall
+
+__all__ = ["restore"]
+
+log = logging.getLogger(__name__)
+
+
+def restore(board: Board, calls: Sequence[Call], agents: Sequence[Agent]) -> None:
+    """Puts the calls on record back on the board; claims that were under way are undone."""
+    known = {agent.id: agent for agent in agents}
+    with board.turn() as turn:
+        for agent in agents:
+            board.status(agent)
+        for call in calls:
+            live = LiveCall(call, alone_since=board.clock.now())
+            board.adopt(live)
+            owner = known.get(call.assigned_to or "")
+            if call.state is State.TRANSFERRING:
+                board.happen(turn, live, Happening.RELEASE)
+            elif call.state is State.SPEAKING and call.b_leg and owner:
+                _take_in_leg(board, live, owner, call.b_leg)
+    if calls:
+        log.info("%d calls on record were live; waiting for them", len(calls))
+
+
+def _take_in_leg(board: Board, live: LiveCall, agent: Agent, uuid: str) -> None:
+    leg = Leg(uuid, agent, job="", phase=LegPhase.BRIDGED, live=live)
+    leg.alone_since = board.clock.now()
+    live.leg = leg
+    board.legs[uuid] = leg
+    board.status(agent).leg = leg

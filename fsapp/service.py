@@ -1,0 +1,148 @@
+"""Builds and wires everything; the only place that does.
+
+Threads and who stops them: the listener's and its connections' (``Listener.stop``), the control
+connection's (``Control.stop``), the timers' (``SystemClock.stop``), the database writer's
+(``Database.close``), the web server's (``Server.stop``).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import signal
+import sqlite3
+import sys
+import threading
+
+from fsapp.desk.board import Board
+from fsapp.desk.clock import SystemClock
+from fsapp.desk.context import Context, Options
+from fsapp.desk.desk import Desk
+from fsapp.desk.handler import EventHandler
+from fsapp.desk.parts import Parts
+from fsapp.desk.restore import restore
+from fsapp.settings import Settings
+from fsapp.store.agents import Agents
+from fsapp.store.calls import Calls
+from fsapp.store.contacts import Contacts
+from fsapp.store.database import Database
+from fsapp.switch.control import Control
+from fsapp.switch.listener import Listener
+from fsapp.web.app import build
+from fsapp.web.server import Server
+
+__all__ = ["Service", "serve"]
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """One running fsapp. ``start`` raises ``OSError`` (an address is taken) or ``sqlite3.Error``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.database = Database(settings.database.path)
+        self.calls = Calls(self.database, platform.node() or "local")
+        self.agents = Agents(self.database)
+        self.contacts = Contacts(self.database)
+        self.clock = SystemClock()
+        self.board = Board(self.calls, self.clock)
+        self.control: Control
+        self.listener: Listener
+        self.server: Server
+
+    def start(self) -> None:
+        """Opens the database, takes in the calls on record, then listens."""
+        settings = self._settings
+        self.database.open()
+        try:
+            self._build(settings)
+        except BaseException:
+            self.database.close()
+            raise
+        self.clock.start()
+        self.listener.start()
+        self.control.start(self._handler, self._handler.switch_came_up)
+        self.server.start()
+        log.info("calls at %s, agents at http://%s", settings.outbound.listen, self.address)
+
+    @property
+    def address(self) -> str:
+        """Where agents' HTTP is answered, ``host:port``."""
+        host, port = self.server.address
+        return f"{host}:{port}"
+
+    def stop(self) -> None:
+        """Ends every thread and connection. Waiting callers run on in the dialplan, whose loop
+        brings them back; conversations go on (freeswitch.md §3)."""
+        self.desk.draining = True
+        self.server.stop()
+        self.listener.stop()
+        self.control.stop()
+        self.clock.stop()
+        self.database.close()
+
+    def _build(self, settings: Settings) -> None:
+        address = settings.control.address
+        self.control = Control((address.host, address.port), settings.control.password)
+        parts = Parts(Context(self.board, self.control, _options(settings)))
+        self._handler = EventHandler(parts)
+        self.desk = Desk(parts, self.calls, self.agents, self.contacts, self.database.writer)
+        restore(self.board, self.calls.live(), self.agents.all())
+        host, port = settings.outbound.listen
+        self.listener = Listener(host, port, settings.outbound.allow, self._handler)
+        try:
+            self.server = Server(build(self.desk, self.agents, settings), settings)
+        except BaseException:
+            self.listener.abandon()
+            raise
+
+
+def serve(settings: Settings) -> int:
+    """Runs until SIGTERM or SIGINT; the exit status (protocol §1). A second signal: at once."""
+    _log_to_stderr(settings)
+    service = Service(settings)
+    asked = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda number, _: _asked_to_stop(asked, number))
+    try:
+        service.start()
+    except (OSError, sqlite3.Error) as error:
+        print(f"fsapp: cannot start: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    asked.wait()
+    log.info("stopping")
+    service.stop()
+    return 0
+
+
+def _asked_to_stop(asked: threading.Event, number: int) -> None:
+    if asked.is_set():
+        os._exit(128 + number)
+    asked.set()
+
+
+def _log_to_stderr(settings: Settings) -> None:
+    logging.basicConfig(
+        level=settings.log.level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+
+
+def _options(settings: Settings) -> Options:
+    return Options(
+        advertise=str(settings.outbound.advertise),
+        ring_timeout=settings.phone.ring_timeout,
+        idle_timeout=settings.phone.idle_timeout,
+        queue_music=settings.queue.music,
+        park_music=settings.park.music,
+        external=settings.dial.external,
+        external_ring_timeout=settings.dial.ring_timeout,
+        ringback=settings.dial.ringback,
+        caller_id_number=settings.dial.caller_id_number,
+        context=settings.dialplan.context,
+        switch_timeout=settings.switch.timeout,
+        database_timeout=settings.database.timeout,
+    )
