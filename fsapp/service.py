@@ -30,7 +30,7 @@ from fsapp.store.database import Database
 from fsapp.switch.control import Control
 from fsapp.switch.listener import Listener
 from fsapp.web.app import build
-from fsapp.web.server import Server
+from fsapp.web.server import WebServer
 
 __all__ = ["Service", "serve"]
 
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class Service:
-    """One running fsapp. ``start`` raises ``OSError`` (an address is taken) or ``sqlite3.Error``."""
+    """One running fsapp. ``start`` raises ``OSError`` (address taken) or ``sqlite3.Error``."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -50,7 +50,7 @@ class Service:
         self.board = Board(self.calls, self.clock)
         self.control: Control
         self.listener: Listener
-        self.server: Server
+        self.server: WebServer
 
     def start(self) -> None:
         """Opens the database, takes in the calls on record, then listens."""
@@ -70,8 +70,7 @@ class Service:
     @property
     def address(self) -> str:
         """Where agents' HTTP is answered, ``host:port``."""
-        host, port = self.server.address
-        return f"{host}:{port}"
+        return str(self.server.address)
 
     def stop(self) -> None:
         """Ends every thread and connection. Waiting callers run on in the dialplan, whose loop
@@ -93,7 +92,7 @@ class Service:
         host, port = settings.outbound.listen
         self.listener = Listener(host, port, settings.outbound.allow, self._handler)
         try:
-            self.server = Server(build(self.desk, self.agents, settings), settings)
+            self.server = WebServer(build(self.desk, self.agents, settings), settings.http)
         except BaseException:
             self.listener.abandon()
             raise
