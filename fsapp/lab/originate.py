@@ -1,0 +1,244 @@
+"""Originating: dial strings, the phones and loopbacks behind them, and what comes back.
+
+Source: freeswitch.md §2 (``+OK <uuid>``, ``-ERR USER_BUSY | NO_ANSWER | …``), the recordings
+pickup-agent-*, attended-transfer and originate-with-ringback.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fsapp.lab.channels import Action, Channel, Endpoint, Extension
+from fsapp.lab.loopback import open_loopback
+from fsapp.lab.profiles import Profile
+from fsapp.lab.states import CAUSES, ChannelState, Flag
+from fsapp.lab.transfers import transfer
+from fsapp.lab.words import parse_braces, split_words
+
+if TYPE_CHECKING:
+    from fsapp.lab.exchange import Exchange
+
+__all__ = ["Failure", "dial", "originate_command"]
+
+_DEFAULT_TIMEOUT = 60.0
+_USAGE = (
+    "-USAGE: <call_url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>] "
+    "[<cid_name>] [<cid_num>] [<timeout_sec>]\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why nobody was reached: a hangup cause."""
+
+    cause: str
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What is being dialled, for whom, and for how long."""
+
+    exchange: Exchange
+    variables: dict[str, str]
+    timeout: float
+    caller: Channel | None = None
+    name: str = ""
+    number: str = ""
+    leg: Channel | None = field(default=None)
+
+
+async def originate_command(exchange: Exchange, argument: str) -> str:
+    """``originate {variables}destination &application(data)|extension [dialplan [context]]``."""
+    words: list[str] = split_words(argument, " ", 10)
+    if not 2 <= len(words) <= 7:
+        return _USAGE
+    words = [word if word.lower() != "undef" else "" for word in words]
+    words += [""] * (7 - len(words))
+    target, then, dialplan, context, name, number, seconds = words
+    timeout = float(seconds) if seconds.isdigit() else _DEFAULT_TIMEOUT
+    outcome = await dial(exchange, target, timeout, name=name, number=number)
+    if isinstance(outcome, Failure):
+        return f"-ERR {outcome.cause}\n"
+    if then.startswith("&") and len(then) > 1:
+        application, _, data = then[1:].partition(")")[0].partition("(")
+        outcome.extension = Extension(application, deque([Action(application, data)]))
+        outcome.set_state(ChannelState.CS_EXECUTE)
+    else:
+        transfer(outcome, then, dialplan or "XML", context or "default")
+    return f"+OK {outcome.uuid}\n"
+
+
+async def dial(
+    exchange: Exchange,
+    target: str,
+    timeout: float,
+    *,
+    caller: Channel | None = None,
+    name: str = "",
+    number: str = "",
+) -> Channel | Failure:
+    """Dial a dial string until somebody answers; ``|`` separates what is tried in turn."""
+    shared, rest = parse_braces(target)
+    failure = Failure("DESTINATION_OUT_OF_ORDER")
+    for leg in rest.split("|"):
+        own, destination = parse_braces(leg)
+        variables = shared | own
+        limit = _seconds(variables, timeout)
+        attempt = Attempt(exchange, variables, limit, caller, name, number)
+        outcome = await _dial_one(attempt, destination)
+        if isinstance(outcome, Channel):
+            return outcome
+        failure = outcome
+        if caller is not None and not caller.ready:
+            break
+    return failure
+
+
+def _seconds(variables: dict[str, str], timeout: float) -> float:
+    for name in ("leg_timeout", "originate_timeout", "call_timeout"):
+        value = variables.get(name, "")
+        if value.isdigit():
+            return float(value)
+    return timeout
+
+
+async def _dial_one(attempt: Attempt, destination: str) -> Channel | Failure:
+    kind, _, rest = destination.partition("/")
+    match kind:
+        case "error":
+            cause = rest.upper()
+            return Failure(cause if cause in CAUSES else "NORMAL_CLEARING")
+        case "user":
+            return await _dial_phone(attempt, rest)
+        case "sofia":
+            return await _dial_phone(attempt, rest.rpartition("/")[2])
+        case "loopback":
+            return await _dial_loopback(attempt, rest)
+        case _:
+            return Failure("CHAN_NOT_IMPLEMENTED")
+
+
+async def _dial_phone(attempt: Attempt, address: str) -> Channel | Failure:
+    extension, _, domain = address.partition("@")
+    phone = attempt.exchange.phones.find(extension)
+    if phone is None:
+        return Failure("SUBSCRIBER_ABSENT")
+    if phone.unreachable:
+        return Failure("USER_NOT_REGISTERED")
+    name = f"sofia/internal/{extension}@127.0.0.1:5091"
+    leg = _new_leg(attempt, extension, phone, name)
+    if leg is None:
+        return Failure("DESTINATION_OUT_OF_ORDER")
+    leg.presence_id = f"{extension}@{domain or '127.0.0.1'}"
+    leg.variables.set("dialed_user", extension)
+    leg.variables.set("dialed_domain", domain or "127.0.0.1")
+    attempt.exchange.launch(leg)
+    phone.dialled(leg)
+    return await _until_answered(attempt, leg)
+
+
+async def _dial_loopback(attempt: Attempt, rest: str) -> Channel | Failure:
+    extension, context, dialplan = [*rest.split("/"), "", ""][:3]
+    open_end = open_loopback()
+    leg = _new_leg(attempt, extension, open_end, f"loopback/{extension}-a")
+    if leg is None:
+        return Failure("DESTINATION_OUT_OF_ORDER")
+    leg.profile.source = "mod_loopback"
+    leg.profile.context = context or "default"
+    leg.profile.dialplan = dialplan or "XML"
+    other = open_end.join(leg, attempt.variables)
+    attempt.exchange.launch(leg)
+    attempt.exchange.launch(other)
+    return await _until_answered(attempt, leg)
+
+
+def _new_leg(
+    attempt: Attempt, extension: str, endpoint: Endpoint, name: str
+) -> Channel | None:
+    """The outbound channel, with the dial string's variables; None when its uuid is taken."""
+    variables = attempt.variables
+    wanted = variables.get("origination_uuid")
+    if wanted and wanted in attempt.exchange.channels:
+        return None
+    number = variables.get("origination_caller_id_number") or attempt.number or "0000000000"
+    caller_name = variables.get("origination_caller_id_name") or attempt.name
+    profile = Profile(
+        direction="outbound",
+        caller_id_name=caller_name,
+        caller_id_number=number,
+        original_name=caller_name,
+        original_number=number,
+        callee_id_name="Outbound Call",
+        callee_id_number=extension,
+        ani=number,
+        destination_number=extension,
+        source="src/switch_ivr_originate.c",
+    )
+    leg = attempt.exchange.create(profile, endpoint, name, wanted)
+    leg.flags.add(Flag.ORIGINATING)
+    for variable, value in variables.items():
+        leg.variables.set(variable, value)
+    leg.variables.set("originate_early_media", _early_media(variables))
+    return leg
+
+
+def _early_media(variables: dict[str, str]) -> str:
+    return "false" if variables.get("ignore_early_media") == "true" else "true"
+
+
+async def _until_answered(attempt: Attempt, leg: Channel) -> Channel | Failure:
+    """Wait for an answer, the end, the caller's leaving or the time limit."""
+    exchange, caller = attempt.exchange, attempt.caller
+    until = exchange.clock.now() + attempt.timeout
+    attempt.leg = leg
+    if caller is not None:
+        leg.watchers.add(caller)
+    timer = exchange.clock.call_later(attempt.timeout, leg.wake)
+
+    def settled() -> bool:
+        late = exchange.clock.now() >= until
+        gone = caller is not None and not caller.ready
+        return leg.down or leg.is_answered or late or gone
+
+    try:
+        await _watch(leg, caller, settled)
+    finally:
+        timer.cancel()
+        if caller is not None:
+            leg.watchers.discard(caller)
+    return _outcome(leg, caller)
+
+
+async def _watch(leg: Channel, caller: Channel | None, settled: object) -> None:
+    assert callable(settled)
+    while not settled():
+        if caller is not None:
+            _pass_on_ringing(leg, caller)
+            await caller.wait()
+        else:
+            await leg.changed()
+
+
+def _pass_on_ringing(leg: Channel, caller: Channel) -> None:
+    if leg.has_early_media and leg.variables.get("ignore_early_media") != "true":
+        caller.pre_answer()
+    elif leg.is_ringing or leg.has_early_media:
+        caller.ring()
+
+
+def _outcome(leg: Channel, caller: Channel | None) -> Channel | Failure:
+    if leg.is_answered and not leg.down and (caller is None or caller.ready):
+        leg.flags.discard(Flag.ORIGINATING)
+        return leg
+    if leg.down:
+        return Failure(_reason(leg))
+    leg.hangup("NO_ANSWER" if caller is None or caller.ready else "ORIGINATOR_CANCEL")
+    return Failure(leg.cause or "NO_ANSWER")
+
+
+def _reason(leg: Channel) -> str:
+    """What an ended leg means to who dialled it; ended unanswered from here: cancelled."""
+    cause = leg.cause or "NORMAL_CLEARING"
+    return "ORIGINATOR_CANCEL" if cause == "NORMAL_CLEARING" else cause

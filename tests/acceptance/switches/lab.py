@@ -1,0 +1,146 @@
+"""The acceptance suite's lab switch: the product's own stand-in for FreeSWITCH."""
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from fsapp.lab import Caller, LabTimeoutError, Phone
+from fsapp.lab import LabSwitch as Lab
+
+from .base import NOTHING, EventSocketSwitch, WaitTooLong, wait_until
+
+DIALPLAN = Path(__file__).resolve().parents[3] / "dialplan"
+PHONES = [str(number) for number in range(1101, 1150)]
+"""Extensions that exist; dialling any other 1xxx gives SUBSCRIBER_ABSENT."""
+
+TONE = """
+<extension name="tone">
+  <condition field="destination_number" expression="^tone$">
+    <action application="answer"/>
+    <action application="playback" data="tone_stream://v=-20;%(300,1500,440);loops=-1"/>
+  </condition>
+</extension>
+"""
+
+
+class LabSwitch(EventSocketSwitch):
+    """A Switch (see base.py): the lab switch in this process, on ports of its own."""
+
+    name = "lab"
+    control_password = "ClueCon"
+
+    def __init__(self, _directory: Path | None = None) -> None:
+        self.outbound_address = f"127.0.0.1:{_free_port()}"
+        self.lab = Lab(
+            self.outbound_address,
+            "127.0.0.1:0",
+            self.control_password,
+            [DIALPLAN],
+            contexts={"public": TONE},
+        )
+        self.control_address = ""
+
+    def start(self) -> None:
+        self.lab.start()
+        self.control_address = self.lab.control_address
+        for extension in PHONES:
+            self.lab.phone(extension)
+
+    def stop(self) -> None:
+        self.disconnect()
+        self.lab.stop()
+
+    def place_call(
+        self,
+        destination: str = "5900",
+        *,
+        number: str = "2045550100",
+        name: str = "Caller",
+        variables: Mapping[str, str] = NOTHING,
+    ) -> "CallerLine":
+        return CallerLine(self, self.lab.place_call(destination, number, name, variables))
+
+    def phone(self, extension: str) -> "PhoneLine":
+        return PhoneLine(self.lab.phone(extension))
+
+    def reset(self) -> None:
+        """End every call, put every phone back to answering, forget ordered faults."""
+        self.lab.faults.clear()
+        self.api("hupall")
+        for extension in PHONES:
+            self.lab.phone(extension).answers()
+        wait_until("no call is alive", lambda: not self.lab.live_channels())
+
+
+class CallerLine:
+    """A customer who called in."""
+
+    def __init__(self, switch: LabSwitch, caller: Caller) -> None:
+        self._switch = switch
+        self._caller = caller
+        self.number = caller.number
+        self.uuid = caller.uuid
+
+    def hang_up(self) -> None:
+        self._caller.hang_up()
+
+    def is_alive(self) -> bool:
+        return self._caller.is_alive()
+
+    def wait_ended(self, limit: float = 5.0) -> str:
+        return _waited(self._caller.wait_ended, limit)
+
+
+class PhoneLine:
+    """The phone of one extension."""
+
+    def __init__(self, phone: Phone) -> None:
+        self._phone = phone
+        self.extension = phone.extension
+
+    def answers(self) -> None:
+        self._phone.answers()
+
+    def answers_after_ringing(self, seconds: float = 0.5) -> None:
+        self._phone.answers(after=seconds)
+
+    def is_busy(self) -> None:
+        self._phone.busy()
+
+    def stays_silent(self) -> None:
+        self._phone.silent()
+
+    def is_unregistered(self) -> None:
+        self._phone.unregistered()
+
+    def hang_up(self) -> None:
+        self._phone.hang_up()
+
+    def dies(self) -> None:
+        self._phone.die("MEDIA_TIMEOUT")
+
+    def wait_ringing(self, limit: float = 5.0) -> str:
+        return _waited(self._phone.wait_ringing, limit)
+
+    def wait_up(self, limit: float = 5.0) -> str:
+        return _waited(self._phone.wait_up, limit)
+
+    def wait_down(self, limit: float = 5.0) -> None:
+        _waited(self._phone.wait_down, limit)
+
+    def legs(self) -> list[str]:
+        return self._phone.legs()
+
+
+def _waited(wait, limit):
+    """A lab wait, failing the way every switch's waits fail."""
+    try:
+        return wait(limit)
+    except LabTimeoutError as late:
+        raise WaitTooLong(str(late)) from None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
