@@ -1,0 +1,81 @@
+"""Every answer is a JSON document; this is how it becomes status, headers and bytes.
+
+The law of this file: nobody else writes JSON or headers to a client, and no answer tells anything
+of the server's software or of an exception.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from fsapp.calls.refusals import Refusal, method_not_allowed, unhandled
+
+__all__ = ["Answer", "incident", "refused", "succeeded", "unparsable"]
+
+log = logging.getLogger(__name__)
+
+_HEADERS = {
+    "Content-Type": "application/json",
+    # An answer holds callers' numbers, and a request's address may hold a token.
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
+_OWN = {
+    HTTPStatus.REQUEST_TIMEOUT: ("request timeout", "request-timeout"),
+    HTTPStatus.LENGTH_REQUIRED: ("length required", "length-required"),
+    HTTPStatus.REQUEST_URI_TOO_LONG: ("address too long", "address-too-long"),
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: ("headers too large", "headers-too-large"),
+    HTTPStatus.NOT_IMPLEMENTED: ("not implemented", "not-implemented"),
+    HTTPStatus.HTTP_VERSION_NOT_SUPPORTED: ("version not supported", "version-not-supported"),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("unavailable", "unavailable"),
+}
+"""Refusals of HTTP as such; those of the protocol are all in ``calls/refusals.py``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP response."""
+
+    http: HTTPStatus
+    body: bytes
+    headers: Mapping[str, str]
+
+    @property
+    def status_line(self) -> str:
+        return f"{self.http.value} {self.http.phrase}"
+
+
+def succeeded(document: Mapping[str, object]) -> Answer:
+    """200 with the desk's document."""
+    return _answer(HTTPStatus.OK, document, {})
+
+
+def refused(refusal: Refusal, extra: Mapping[str, object] | None = None) -> Answer:
+    """The refusal's own status, headers and document; ``extra`` keys follow."""
+    return _answer(refusal.http, {**refusal.document(), **(extra or {})}, refusal.headers)
+
+
+def incident(where: str) -> Answer:
+    """500 for the exception being handled: an id here, the rest in the log (protocol §2)."""
+    number = uuid.uuid4().hex
+    log.exception("incident %s in %s", number, where)
+    return refused(unhandled(number))
+
+
+def unparsable(http: HTTPStatus, why: str) -> Answer:
+    """What the server refuses by itself, before there is a request to look at."""
+    if http is HTTPStatus.METHOD_NOT_ALLOWED:  # cheroot refuses only this method by itself
+        return refused(method_not_allowed("CONNECT", "GET, POST"))
+    status, error = _OWN.get(http, ("bad request", "bad-request"))
+    return refused(Refusal(http, status, error, why or f"The request has no answer: {status}."))
+
+
+def _answer(http: HTTPStatus, document: Mapping[str, object], headers: Mapping[str, str]) -> Answer:
+    # "replace": half a surrogate pair in a caller's name must not cost the whole answer.
+    body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+    return Answer(http, body, {**_HEADERS, **headers, "Content-Length": str(len(body))})

@@ -1,0 +1,155 @@
+"""The application agents' clients talk to: Bottle around the desk.
+
+The law of this file: checks come in protocol §2's order: who asks (401), what for (404, 405),
+with which parameters (400). Only then is the desk asked, which answers or refuses. Every
+refusal and every error leaves through :class:`Application` as a JSON document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from bottle import Bottle, HTTPError, HTTPResponse, request
+
+from fsapp.calls.agent import Agent
+from fsapp.calls.refusals import Refusal, dependency_unavailable, not_authorized
+from fsapp.settings import Settings
+from fsapp.web import tokens
+from fsapp.web.answers import Answer, incident, refused, succeeded, unparsable
+from fsapp.web.body import read_body
+from fsapp.web.parameters import Received, check, read
+from fsapp.web.routes import ROUTES, Route, find, method_allowed
+
+__all__ = ["Application", "Desk", "build"]
+
+Environ = dict[str, Any]
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+Act = Callable[[Agent | None, Mapping[str, str]], Answer]
+_ADMITTED = "fsapp.admitted"
+
+
+class Desk(Protocol):
+    """Where the verbs are carried out."""
+
+    def perform(self, agent: Agent, verb: str, parameters: Mapping[str, str]) -> dict[str, object]:
+        """The whole 200 document of protocol §4, or raises ``Refusal``."""
+
+    def readiness(self) -> dict[str, str]:
+        """What is missing, a sentence by name; empty when ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """A request that passed 401, 404 and 405; ``agent`` is ``None`` on an open route only."""
+
+    agent: Agent | None
+    tokens: frozenset[str]
+    received: Received
+
+
+class Application:
+    """The WSGI callable. What the Bottle inside raises becomes an answer here, once."""
+
+    def __init__(self, bottle: Bottle) -> None:
+        self._bottle = bottle
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            body: Iterable[bytes] = self._bottle(environ, start_response)
+            return body
+        except Refusal as refusal:
+            answer = refused(refusal)
+        except Exception:  # noqa: BLE001 - incident() logs it
+            answer = incident(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']!r}")
+        start_response(answer.status_line, list(answer.headers.items()))
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+
+
+def build(desk: Desk, holders: tokens.Holders, settings: Settings) -> Application:
+    """The application for one desk; ``holders`` tells whose token it is."""
+    bottle = Bottle()
+    # Exceptions are Application's; Bottle's own handling would print them.
+    bottle.catchall = False
+    bottle.default_error_handler = _bottles_own
+    limit = settings.http.body_limit
+    bottle.add_hook("before_request", lambda: _admit(holders, limit))
+    for route in ROUTES:
+        bottle.route(route.path, list(route.methods), _handler(route, _act_of(route, desk)))
+    return Application(bottle)
+
+
+def _admit(holders: tokens.Holders, body_limit: int) -> None:
+    """Before Bottle looks for the route: 401, then 404 or 405."""
+    environ: Environ = request.environ
+    received = read(
+        environ.get("QUERY_STRING", "").encode("latin-1"),
+        read_body(environ, body_limit),
+        environ.get("CONTENT_TYPE", ""),
+    )
+    # Bottle drops bytes that are not UTF-8 from PATH_INFO; the path as sent is meant here.
+    path = str(environ["bottle.raw_path"])
+    route = find(path)
+    found = tokens.given(environ.get("HTTP_AUTHORIZATION", ""), received)
+    agent = None if route and route.open else tokens.authenticate(holders, found)
+    method_allowed(route, environ["REQUEST_METHOD"], path)
+    environ[_ADMITTED] = _Admitted(agent, found, received)
+
+
+def _handler(route: Route, act: Act) -> Callable[[], HTTPResponse]:
+    """What Bottle calls for a route: 400, then the act."""
+
+    def handle() -> HTTPResponse:
+        admitted: _Admitted = request.environ[_ADMITTED]
+        tokens.check_single(admitted.tokens)
+        parameters = check(route, admitted.received, _header)
+        return _response(act(admitted.agent, parameters))
+
+    return handle
+
+
+def _header(name: str) -> str | None:
+    # Not Bottle's get_header(): it raises when a value is not UTF-8.
+    value: str | None = request.environ.get(f"HTTP_{name.upper().replace('-', '_')}")
+    return value
+
+
+def _act_of(route: Route, desk: Desk) -> Act:
+    verb = route.verb
+    if verb is None:
+        pages: dict[str, Act] = {
+            "/": lambda *_: _index(),
+            "/healthz": lambda *_: succeeded({"status": "success"}),
+            "/readyz": lambda *_: _ready(desk.readiness()),
+        }
+        return pages[route.path]
+
+    def perform(agent: Agent | None, parameters: Mapping[str, str]) -> Answer:
+        if agent is None:
+            raise not_authorized()
+        return succeeded(desk.perform(agent, verb, parameters))
+
+    return perform
+
+
+def _index() -> Answer:
+    """Until there is a page for people: what answers here."""
+    requests = {route.path: f"{route.allow}: {route.summary}" for route in ROUTES}
+    return succeeded({"status": "success", "name": "fsapp", "requests": requests})
+
+
+def _ready(missing: Mapping[str, str]) -> Answer:
+    if not missing:
+        return succeeded({"status": "success"})
+    return refused(dependency_unavailable("; ".join(missing.values())), {"missing": dict(missing)})
+
+
+def _bottles_own(error: HTTPError) -> HTTPResponse:
+    """Bottle's own errors; the table leaves none to it, but no HTML page ever gets out."""
+    return _response(unparsable(HTTPStatus(error.status_code), ""))
+
+
+def _response(answer: Answer) -> HTTPResponse:
+    return HTTPResponse(answer.body, answer.http.value, dict(answer.headers))

@@ -1,0 +1,137 @@
+"""Every request an agent's client may send: the one table of the web layer (protocol §4).
+
+The law of this file: a path, its methods and its parameters with their checks stand here and
+nowhere else. Reading, checking, dispatching, the documentation's tests and the description of the
+interface all go by this table; ``docs/http.md`` must name each path.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from fsapp.calls.refusals import method_not_allowed, route_not_found
+from fsapp.calls.text import CALL_ID, NUMBER
+
+__all__ = ["ROUTES", "TOKEN", "Parameter", "Route", "find", "method_allowed"]
+
+_ANYTHING = re.compile(r".*", re.DOTALL)
+_CM_ID = re.compile(r"[0-9]+")
+_STATE = re.compile(r"idle|paused")
+_PRINTABLE_ASCII = re.compile(r"[ -~]+")
+_LONGEST_PATH_SHOWN = 100
+
+READ = ("GET",)
+CHANGE = ("POST",)
+BOTH = ("GET", "POST")
+"""The page *Protocol Call* shows GET for transfer and no method for state: both answer to both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter: a value must match ``pattern`` and have at most ``longest`` characters.
+
+    ``rule`` completes "<name> must be …". An ``integer`` may also be a JSON number. A parameter
+    with a ``header`` is read from that header instead.
+    """
+
+    name: str
+    rule: str
+    pattern: re.Pattern[str]
+    longest: int
+    required: bool = False
+    integer: bool = False
+    header: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One path. ``verb`` is what the desk is asked to perform; without one the web layer answers
+    by itself. ``open`` means that no token is needed. Of the parameters in ``one_of`` exactly one
+    must be given."""
+
+    path: str
+    methods: tuple[str, ...]
+    summary: str
+    verb: str | None = None
+    parameters: tuple[Parameter, ...] = ()
+    one_of: tuple[str, ...] = ()
+    open: bool = False
+
+    @property
+    def allow(self) -> str:
+        """The ``Allow`` header."""
+        return ", ".join(self.methods)
+
+
+TOKEN = Parameter("token", "an agent's token", _ANYTHING, 200)
+"""Allowed in every request (protocol §2)."""
+
+
+def _call_id(name: str, *, required: bool = False) -> Parameter:
+    return Parameter(name, "a call's id: letters, digits and -", CALL_ID, 64, required)
+
+
+_EXTENSION = Parameter("extension", "digits, *, # or +", NUMBER, 32)
+# 18 digits fit SQLite's and everybody else's 64 bits.
+_CONTACT = Parameter("cm_id", "a whole number, not negative", _CM_ID, 18, integer=True)
+_KEY = Parameter(
+    "idempotency_key", "printable ASCII", _PRINTABLE_ASCII, 200, header="Idempotency-Key"
+)
+_NEW_STATE = Parameter("state", "idle or paused", _STATE, 6, required=True)
+_REASON = Parameter("reason", "text", _ANYTHING, 200)
+
+
+def _desk(verb: str, methods: tuple[str, ...], summary: str, *parameters: Parameter) -> Route:
+    return Route(f"/{verb}", methods, summary, verb, parameters)
+
+
+ROUTES: tuple[Route, ...] = (
+    _desk("call/list", READ, "All live calls the agent may see"),
+    _desk("call/queue", READ, "The queued ones, in the order they will be served"),
+    _desk("call/state", BOTH, "One call, ended or not", _call_id("call_id", required=True)),
+    _desk("call/pickup", CHANGE, "Take a call, or the next one", _call_id("call_id")),
+    _desk("call/park", CHANGE, "Put the current or a named call on hold", _call_id("call_id")),
+    _desk("call/unpark", CHANGE, "Take a parked call back", _call_id("call_id", required=True)),
+    _desk("call/hangup", CHANGE, "End the current or a named call", _call_id("call_id")),
+    Route(
+        "/call/originate",
+        CHANGE,
+        "Dial an extension or a contact method",
+        "call/originate",
+        (_EXTENSION, _CONTACT, _KEY),
+        one_of=("extension", "cm_id"),
+    ),
+    _desk(
+        "call/transfer",
+        BOTH,
+        "Connect a parked call with the current one",
+        _call_id("source", required=True),
+    ),
+    _desk("agent", READ, "The agent herself"),
+    _desk("agent/list", READ, "The agents"),
+    _desk("agent/state", CHANGE, "Pause or resume", _NEW_STATE, _REASON),
+    Route("/healthz", READ, "Whether the process is alive", open=True),
+    Route("/readyz", READ, "Whether it can take calls", open=True),
+    Route("/", READ, "What answers here", open=True),
+)
+_BY_PATH = {route.path: route for route in ROUTES}
+
+
+def find(path: str) -> Route | None:
+    """The route of exactly this path."""
+    return _BY_PATH.get(path)
+
+
+def method_allowed(route: Route | None, method: str, path: str) -> Route:
+    """The route, or the refusal 404 or 405 (protocol §2)."""
+    if route is None:
+        raise route_not_found(_shown(path))
+    if method not in route.methods:
+        raise method_not_allowed(method, route.allow)
+    return route
+
+
+def _shown(path: str) -> str:
+    text = "".join(letter if letter.isprintable() else "?" for letter in path)
+    return text if len(text) <= _LONGEST_PATH_SHOWN else f"{text[:_LONGEST_PATH_SHOWN]}..."

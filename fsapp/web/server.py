@@ -1,0 +1,102 @@
+"""cheroot, set up for agents who wait: many threads, strict HTTP, a prompt stop.
+
+The law of this file: a thread is occupied only by a request that is being answered. Connections
+that have nothing to say, fresh ones and those between two requests, wait in the selector.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from cheroot.workers.threadpool import ThreadPool, WorkerThread
+from cheroot.wsgi import Server
+
+from fsapp.settings import Address, Http
+from fsapp.web.strict_http import StrictConnection
+
+__all__ = ["WebServer"]
+
+log = logging.getLogger(__name__)
+
+_BACKLOG = 128
+_HEADER_BYTES = 16384
+_IDLE_SECONDS = 10
+_SELECT_SECONDS = 0.1
+"""How soon stop() is noticed by the selector."""
+
+
+class WebServer:
+    """Serves ``application``. It listens once it is made, so that its port is known and a taken
+    one is an ``OSError`` before anything else starts; it answers between start() and stop()."""
+
+    def __init__(self, application: object, settings: Http) -> None:
+        self._cheroot = _Cheroot(
+            (settings.listen.host, settings.listen.port), application, settings.threads
+        )
+        self._cheroot.prepare()
+        self.address = Address(*self._cheroot.bind_addr)
+        self._thread = threading.Thread(target=self._cheroot.serve, name="web", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, limit: float = 2.0) -> None:
+        """Accepts nothing more, gives the requests being answered ``limit`` seconds, and returns
+        then, whether or not they were done."""
+        self._cheroot.shutdown_timeout = limit
+        self._cheroot.stop()
+        if self._thread.is_alive():
+            self._thread.join()
+
+
+class _Cheroot(Server):
+    ConnectionClass = StrictConnection
+    expiration_interval = _SELECT_SECONDS
+    max_request_header_size = _HEADER_BYTES
+
+    def __init__(self, address: tuple[str, int], application: object, threads: int) -> None:
+        super().__init__(
+            address,
+            application,
+            server_name="fsapp",
+            request_queue_size=_BACKLOG,
+            timeout=_IDLE_SECONDS,
+        )
+        self.software = "fsapp"
+        self.keep_alive_conn_limit = threads
+        self.requests = _Pool(self, min=threads, max=threads)
+
+    def process_conn(self, conn: Any) -> None:
+        """As cheroot, which hands a fresh connection to a thread that then waits for its first
+        byte: as many silent connections as threads would stop everything."""
+        if conn.last_used is None and self.can_add_keepalive_connection:
+            self.put_conn(conn)
+        else:
+            super().process_conn(conn)
+
+    def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
+        log.log(level, "%s", msg, exc_info=traceback)
+
+
+class _Pool(ThreadPool):
+    """cheroot's threads, of which none can hold up the end of the process."""
+
+    def __init__(self, server: _Cheroot, **sizes: int) -> None:
+        super().__init__(server, **sizes)
+        self._server = server
+
+    def _spawn_worker(self) -> WorkerThread:
+        worker = WorkerThread(self._server)  # type: ignore[no-untyped-call]
+        worker.daemon = True
+        worker.start()
+        return worker
+
+    def stop(self, timeout: float = 5) -> None:
+        """As cheroot, which waits without a limit for a thread that is not done in time."""
+        stopping = threading.Thread(target=super().stop, args=(timeout,), daemon=True)
+        stopping.start()
+        stopping.join(timeout + _SELECT_SECONDS)
+        if stopping.is_alive():
+            log.warning("stopped while requests were being answered")

@@ -1,0 +1,152 @@
+"""HTTP itself, as strict as the public side of a telephone system should be.
+
+The law of this file: what is not plain HTTP/1.1 is refused with a JSON document, nothing is read
+without a limit, and nothing a client sends makes cheroot answer 500, wait for bytes that nobody
+announced, or mistake the rest of one request for the next one.
+
+cheroot is more forgiving; each override names what it would let through.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest
+
+from fsapp.web.answers import Answer, incident, unparsable
+
+__all__ = ["StrictConnection"]
+
+_METHOD = re.compile(rb"[A-Z]{1,20}")
+_HEADER = re.compile(rb"([!#$%&'*+.^`|~0-9A-Za-z_-]+):([\t\x20-\x7e\x80-\xff]*)\r\n")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_SINGLE = frozenset(
+    {
+        b"Authorization",
+        b"Content-Length",
+        b"Content-Type",
+        b"Host",
+        b"Idempotency-Key",
+        b"Transfer-Encoding",
+    }
+)
+_LINGER_SECONDS = 1.0
+_LINGER_BYTES = 1048576
+
+
+class StrictHeaders(HeaderReader):
+    """Refuses what cheroot overlooks: continuation lines (a first one makes it answer 500), blanks
+    before the colon, control characters, a second of the headers that matter, and lengths such as
+    -1 or 1_0, with which it reads on for ever or too far."""
+
+    def __call__(self, rfile: Any, hdict: dict[bytes, bytes] | None = None) -> dict[bytes, bytes]:
+        headers = {} if hdict is None else hdict
+        while (line := rfile.readline()) != b"\r\n":
+            match = _HEADER.fullmatch(line)
+            if match is None:
+                raise ValueError("A header line is malformed.")
+            _add(headers, match[1].title(), match[2].strip())
+        if not _LENGTH.fullmatch(headers.get(b"Content-Length", b"0")):
+            raise ValueError("Content-Length must be a whole number.")
+        return headers
+
+
+def _add(headers: dict[bytes, bytes], name: bytes, value: bytes) -> None:
+    if b"_" in name:
+        return  # WSGI could not tell it from the header spelt with a hyphen
+    if name in headers and name in _SINGLE:
+        raise ValueError(f"{name.decode()} is given twice.")
+    headers[name] = b", ".join(filter(None, (headers.get(name), value)))
+
+
+class StrictRequest(HTTPRequest):
+    """One request and its response."""
+
+    header_reader = StrictHeaders()
+
+    def read_request_line(self) -> bool:
+        """As cheroot, which passes on a ValueError of urlsplit() (``//[``) and drops tabs."""
+        try:
+            good: bool = super().read_request_line()  # type: ignore[no-untyped-call]
+        except ValueError:
+            return self._refuse("400", "The request's address is malformed.")
+        if not good:
+            return False
+        if not _METHOD.fullmatch(self.method):
+            return self._refuse("400", "The request's method is malformed.")
+        if not all(0x20 < byte < 0x7F for byte in self.uri):  # noqa: PLR2004 - printable ASCII
+            return self._refuse("400", "The request's address has a control character in it.")
+        return True
+
+    def read_request_headers(self) -> bool:
+        """As cheroot, but without chunked bodies: it reads their lines without a limit, and what
+        of them is left unread it takes for the next request. RFC 9112 §6.3 allows 411."""
+        good: bool = super().read_request_headers()  # type: ignore[no-untyped-call]
+        if good and b"Transfer-Encoding" in self.inheaders:
+            return self._refuse("411", "Send the body with Content-Length.")
+        return good
+
+    def simple_response(self, status: str, msg: str = "") -> None:
+        """cheroot's own refusals, as JSON; the connection is closed after each."""
+        answer = _own_answer(HTTPStatus(int(status[:3])), msg)
+        self._close_unread()
+        lines = [f"{self.server.protocol} {answer.status_line}"]
+        lines += [f"{name}: {value}" for name, value in answer.headers.items()]
+        head = "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")
+        with suppress(OSError):  # the client need not be there any more
+            self.conn.wfile.write(head + answer.body)
+
+    def send_headers(self) -> None:
+        """As cheroot, which would first read whatever the client has announced to send."""
+        if getattr(self.rfile, "remaining", 0) > 0:
+            self._close_unread()
+        super().send_headers()
+
+    def _refuse(self, status: str, why: str) -> bool:
+        self.simple_response(status, why)
+        return False
+
+    def _close_unread(self) -> None:
+        self.close_connection = True
+        self.conn.unread = True
+
+
+def _own_answer(http: HTTPStatus, why: str) -> Answer:
+    if http is HTTPStatus.INTERNAL_SERVER_ERROR:
+        return incident("the HTTP server")
+    if http is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        # Of cheroot's own limits only the headers' is set; this is the status they have by now.
+        http = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    return unparsable(http, why)
+
+
+class StrictConnection(HTTPConnection):
+    """One client's connection."""
+
+    RequestHandlerClass = StrictRequest
+    unread = False
+    """Whether the client may still be sending what nobody will read."""
+
+    def close(self) -> None:
+        """As cheroot; but closing while the client still sends would reset the connection and
+        take the answer away from her, so what she sends is let in for a moment."""
+        if self.unread:
+            self.unread = False
+            with suppress(OSError):
+                self._let_in()
+        super().close()
+
+    def _let_in(self) -> None:
+        self.socket.shutdown(socket.SHUT_WR)
+        left, end = _LINGER_BYTES, time.monotonic() + _LINGER_SECONDS
+        while left > 0 and (limit := end - time.monotonic()) > 0:
+            self.socket.settimeout(limit)
+            received = len(self.socket.recv(65536))
+            if not received:
+                return
+            left -= received

@@ -1,0 +1,66 @@
+"""The application on a free port, real HTTP included."""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from fsapp.settings import Address, Http, Settings
+from fsapp.web.app import build
+from fsapp.web.server import WebServer
+
+from .serving import Holders, NotingDesk, Response, exchange, parsed
+from .serving import request as request_bytes
+
+Ask = Callable[..., Response]
+
+
+@pytest.fixture(scope="module")
+def http() -> Http:
+    """Settings of the server; a test module may say others."""
+    return Http(listen=Address("127.0.0.1", 0), threads=4)
+
+
+@pytest.fixture(scope="module")
+def _desk() -> NotingDesk:
+    return NotingDesk()
+
+
+@pytest.fixture
+def desk(_desk: NotingDesk) -> NotingDesk:
+    """The desk behind the server, with nothing noted yet."""
+    _desk.asked = []
+    _desk.missing = {}
+    _desk.behaviour = None
+    return _desk
+
+
+@pytest.fixture(scope="module")
+def server(_desk: NotingDesk, http: Http) -> Iterator[WebServer]:
+    server = WebServer(build(_desk, Holders(), replace(Settings(), http=http)), http)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def ask(server: WebServer, desk: NotingDesk) -> Ask:
+    """Sends one request, answers the response."""
+
+    def ask(*arguments: object, **named: object) -> Response:
+        sent = request_bytes(*arguments, **named)  # type: ignore[arg-type]
+        return parsed(exchange(server.address, sent, half_close=False))
+
+    return ask
+
+
+@pytest.fixture
+def troubles(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """What was logged as an error or with a traceback."""
+    caplog.set_level(logging.INFO)
+    return lambda: [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelno >= logging.ERROR or record.exc_info
+    ]
