@@ -53,7 +53,8 @@ def may_pick_up(agent: Agent, call: Call, current: Call | None) -> None:
         raise greeting_playing(call.id, call.document())
     if call.is_current:
         raise _busy(agent, call)
-    if call.state not in (State.QUEUED, State.PARKED):
+    waiting = State.QUEUED if call.assigned_to is None else State.PARKED
+    if call.state is not waiting:
         raise _wrong_state(call)
     _not_busy(agent, current)
 
@@ -61,7 +62,7 @@ def may_pick_up(agent: Agent, call: Call, current: Call | None) -> None:
 def may_unpark(agent: Agent, call: Call, current: Call | None) -> None:
     """Takes back her own parked call."""
     _not_anothers(agent, call)
-    if call.state is not State.PARKED:
+    if call.assigned_to is None or call.state is not State.PARKED:
         raise _wrong_state(call)
     _not_busy(agent, current)
 

@@ -131,7 +131,8 @@ def _queue(call: Call, facts: Facts) -> Call:
 
 
 def _dial(call: Call, facts: Facts) -> Call:
-    return replace(call, assigned_to=facts.agent, handled_by=_handled(call, facts.agent))
+    handled = _handled(call, facts.agent)
+    return replace(call, locked=False, assigned_to=facts.agent, handled_by=handled)
 
 
 def _answer(call: Call, facts: Facts) -> Call:

@@ -1,0 +1,151 @@
+"""``fsapp demo``: the whole desk in one process, with a switch, phones and callers of its own.
+
+Everything is real but the telephones: the lab switch hands calls to the outbound listener over
+TCP, the phones of the two sample agents answer by themselves, callers arrive and give up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import random
+import signal
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from fsapp import shipped
+from fsapp.calls.agent import Agent
+from fsapp.lab.switch import Caller, LabSwitch
+from fsapp.service import Service
+from fsapp.settings import Database, Settings
+from fsapp.store.contacts import Contact
+
+__all__ = ["run"]
+
+AGENTS = (
+    Agent("anna", "Anna", "user/1101"),
+    Agent("bente", "Bente", "user/1102"),
+)
+CONTACTS = (Contact(1, "Dr. Vest", "1142", 1), Contact(2, "Bakery Jensen", "1143", 1))
+CALLERS = ("Dr. Holm", "Bakery Jensen", "Nordlys", "Mrs. Lund", "Haven Garage", "Mr. Friis")
+ANSWER_SECONDS = 1.0
+PATIENCE_SECONDS = (60.0, 180.0)
+"""A caller hangs up after a time in between, answered or not: nobody has to end demo calls."""
+
+VERBS = """
+  A first shift, as {name} (another window; the console is for later):
+
+    export TOKEN={token}
+    fsapp() {{ curl -s -H "Authorization: Bearer $TOKEN" "$@"; echo; }}
+
+    fsapp {url}/call/queue                          # who is waiting
+    fsapp {url}/call/list                           # every live call
+    fsapp -X POST {url}/call/pickup                 # take the next one
+    fsapp -X POST {url}/call/park                   # put it on hold
+    fsapp -X POST {url}/call/unpark?call_id=ID      # take it back
+    fsapp -X POST {url}/call/originate?extension=1142   # dial; or ?cm_id=1
+    fsapp -X POST {url}/call/transfer?source=ID     # connect the call on hold with the dialled one
+    fsapp -X POST {url}/call/hangup                 # end your current call
+    fsapp {url}/call/state?call_id=ID               # one call, also when it has ended
+    fsapp {url}/agent                               # yourself
+    fsapp {url}/agent/list                          # your colleagues
+    fsapp -X POST "{url}/agent/state?state=paused&reason=lunch"
+"""
+
+
+@dataclass
+class _Trickle:
+    """Callers who come at a steady pace and hang up when their patience is over."""
+
+    switch: LabSwitch
+    per_minute: float
+    present: list[tuple[float, Caller]] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(2045550101))
+
+    def run(self, stopped: threading.Event, deadline: float) -> None:
+        """Until ``stopped`` or the monotonic ``deadline``."""
+        next_call = time.monotonic()
+        while time.monotonic() < deadline and not stopped.is_set():
+            if time.monotonic() >= next_call:
+                self._call()
+                next_call += 60.0 / self.per_minute
+            self._give_up()
+            wait = min(next_call, deadline) - time.monotonic()
+            stopped.wait(min(1.0, max(0.0, wait)))
+
+    def _call(self) -> None:
+        number, name = str(next(self.numbers)), random.choice(CALLERS)
+        patience = random.uniform(*PATIENCE_SECONDS)
+        caller = self.switch.place_call("5900", number, name)
+        self.present.append((time.monotonic() + patience, caller))
+
+    def _give_up(self) -> None:
+        now = time.monotonic()
+        for until, caller in self.present:
+            if until <= now:
+                caller.hang_up()
+        self.present = [item for item in self.present if item[0] > now]
+
+
+def run(duration: float | None, calls_per_minute: float) -> int:
+    """Runs until Ctrl-C, or for ``duration`` seconds; the exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    with tempfile.TemporaryDirectory(prefix="fsapp-demo-") as folder:
+        settings = replace(Settings(), database=Database(path=Path(folder) / "fsapp.db"))
+        try:
+            with _desk(settings) as (switch, service):
+                _introduce(service)
+                deadline = time.monotonic() + (float("inf") if duration is None else duration)
+                _Trickle(switch, calls_per_minute).run(stopped, deadline)
+        except (OSError, sqlite3.Error) as error:
+            _say(f"fsapp: cannot start: {error}", file=sys.stderr)
+            return 1
+    _say("The demo is over.")
+    return 0
+
+
+@contextlib.contextmanager
+def _desk(settings: Settings) -> Iterator[tuple[LabSwitch, Service]]:
+    """The lab switch and the app, started and stopped in the order that keeps callers safe."""
+    switch = LabSwitch(
+        str(settings.outbound.advertise),
+        str(settings.control.address),
+        settings.control.password,
+        [shipped.dialplan()],
+        streams=["moh"],
+    )
+    service = Service(settings)
+    with switch:
+        for contact in ("1101", "1102", "1142", "1143"):
+            switch.phone(contact).answers(after=ANSWER_SECONDS)
+        service.start()
+        try:
+            yield switch, service
+        finally:
+            service.stop()
+
+
+def _introduce(service: Service) -> None:
+    service.contacts.load(CONTACTS)
+    url = f"http://{service.address}"
+    tokens = {agent: service.agents.add(agent) for agent in AGENTS}
+    _say(f"\nfsapp is running. Console: {url}/\n")
+    for agent, token in tokens.items():
+        _say(f"  {agent.name:6} ({agent.id}, phone {agent.phone})  token {token}")
+    first = AGENTS[0]
+    _say(VERBS.format(name=first.name, token=tokens[first], url=url))
+    _say("Callers arrive by themselves. Ctrl-C ends the demo.\n")
+
+
+def _say(text: str, file: object = None) -> None:
+    print(text, file=file or sys.stdout, flush=True)  # type: ignore[call-overload]
