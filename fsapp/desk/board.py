@@ -62,6 +62,8 @@ class Leg:
     uuid: str
     agent: Agent
     job: str
+    way: Connection | None = None
+    """The connection that will be told what came of ringing the phone."""
     phase: LegPhase = LegPhase.RINGING
     connection: Connection | None = None
     live: LiveCall | None = None

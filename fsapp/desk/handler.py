@@ -7,12 +7,16 @@ import logging
 from fsapp.calls.call import State
 from fsapp.desk.board import Leg, LegPhase, LiveCall, Turn
 from fsapp.desk.parts import Parts
+from fsapp.switch import commands
 from fsapp.switch.channel import Channel, Event
 from fsapp.switch.connection import Connection
 
 __all__ = ["EventHandler"]
 
 log = logging.getLogger(__name__)
+
+
+_ENDED = ("CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE")
 
 
 class EventHandler:
@@ -49,6 +53,17 @@ class EventHandler:
                     finished(turn, event.body)
             elif event.uuid == connection.uuid:
                 self._of_channel(turn, event, connection)
+            if event.name == "CHANNEL_HANGUP_COMPLETE":
+                self._close(turn, connection)
+
+    def _close(self, turn: Turn, connection: Connection) -> None:
+        """Until the connection is closed FreeSWITCH keeps the ended channel listed.
+
+        One that still waits for a job's result is left to its linger time.
+        """
+        ringing = (leg for leg in self._board.legs.values() if leg.phase is LegPhase.RINGING)
+        if not any(leg.way is connection for leg in ringing):
+            turn.post(connection, commands.exit_())
 
     def _of_channel(self, turn: Turn, event: Event, connection: Connection) -> None:
         live = self._board.calls.get(event.uuid)
@@ -60,7 +75,7 @@ class EventHandler:
             self._of_leg(turn, leg, event)
 
     def _of_call(self, turn: Turn, live: LiveCall, event: Event) -> None:
-        if event.name in ("CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE"):
+        if event.name in _ENDED:
             self._endings.hung_up(turn, live, event.cause)
         elif event.name == "CHANNEL_BRIDGE":
             self._bridges.done(turn, live, event.other_uuid)
@@ -77,7 +92,7 @@ class EventHandler:
             self._music.ended(turn, live, event)
 
     def _of_leg(self, turn: Turn, leg: Leg, event: Event) -> None:
-        if event.name in ("CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE"):
+        if event.name in _ENDED:
             self._legs.gone(turn, leg, event.cause)
         elif event.name == "CHANNEL_PARK" and leg.phase is LegPhase.BRIDGED:
             self._parked(turn, leg)

@@ -44,7 +44,7 @@ class Legs:
     def ring(self, turn: Turn, request: Request, call: Call, way: Connection) -> Leg:
         """Rings the agent's phone, showing ``call``, by a command on ``way``."""
         options = self._context.options
-        leg = Leg(str(uuid.uuid4()), request.agent, str(uuid.uuid4()), request=request)
+        leg = Leg(str(uuid.uuid4()), request.agent, str(uuid.uuid4()), way, request=request)
         self._board.legs[leg.uuid] = leg
         self._board.status(request.agent).leg = leg
         turn.agents.add(request.agent.id)

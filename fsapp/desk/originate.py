@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -212,13 +213,16 @@ class Originate(Verbs):
 
     def _command(self, live: LiveCall) -> str:
         options, call = self._context.options, live.call
-        variables = {
+        variables: dict[str, str | Sequence[str]] = {
             "origination_uuid": call.id,
             "originate_timeout": str(max(1, round(options.external_ring_timeout))),
             "ignore_early_media": "true",
             # A loopback leg that removed itself would take the call's id with it.
             "loopback_bowout": "false",
-            "loopback_bowout_on_execute": "false",
+            # A loopback leg speaks L16, and FreeSWITCH would offer the far phone that alone.
+            "loopback_export": ("export_vars", "media_mix_inbound_outbound_codecs"),
+            "export_vars": "media_mix_inbound_outbound_codecs",
+            "media_mix_inbound_outbound_codecs": "true",
             "fsapp_call": call.id,
             "organization_id": str(call.organization_id),
         }
