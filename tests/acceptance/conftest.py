@@ -1,0 +1,271 @@
+"""One switch a session, one app beside it, and an empty desk before and after each test."""
+
+import wave
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from .actors import Agent, Callers, Desk, Phone
+from .app import App, AppKeeper, Settings
+from .switches.base import Switch, SwitchUnavailable
+from .wait import wait_until
+
+EXTENSIONS = {
+    "anna": "1101",
+    "bente": "1102",
+    "carl": "1103",
+    "dora": "1104",
+    "emil": "1105",
+    "frida": "1106",
+    "gerd": "1107",
+    "hans": "1108",
+    "ida": "1109",
+    "jens": "1110",
+    "kari": "1111",
+    "olga": "1120",
+    "ghost": "1199",
+    "watch": "1190",
+}
+"""The agents and their phones; nothing exists at the extension of ``ghost``."""
+
+ORGANIZATIONS = {"olga": frozenset({2}), "watch": frozenset({1, 2})}
+"""Whom they serve; everybody else serves organization 1 only."""
+
+CONTACTS = "cm_id,name,number,organization_id\n42,Outside,1142,1\n43,Elsewhere,1142,2\n"
+"""Contact methods; both lead to the outside party."""
+
+RING_TIMEOUT = 2
+IDLE_TIMEOUT = 8
+SOUND_SECONDS = 1.5
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--switch",
+        choices=("lab", "freeswitch"),
+        default="lab",
+        help="the switch the acceptance suite runs on (default: lab)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "lab_only(reason): cannot be staged on a real FreeSWITCH, for this reason"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker("acceptance")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    marker = item.get_closest_marker("lab_only")
+    if marker is not None and chosen_switch(item.config) != "lab":
+        pytest.skip(f"lab switch only: {marker.args[0]}")
+
+
+def chosen_switch(config: pytest.Config) -> str:
+    """The switch this run is about; pytest knows the option only if it was told this folder."""
+    return str(config.getoption("switch", "lab"))
+
+
+def make_switch(name: str) -> Switch:
+    if name == "lab":
+        from .switches.lab import LabSwitch
+
+        return LabSwitch()
+    from .switches.freeswitch import FreeSwitch
+
+    return FreeSwitch()
+
+
+@pytest.fixture(scope="session")
+def switch(request: pytest.FixtureRequest) -> Iterator[Switch]:
+    """The running switch; skips, saying why, when it cannot be run here."""
+    try:
+        made = make_switch(chosen_switch(request.config))
+        made.start()
+    except SwitchUnavailable as reason:
+        pytest.skip(str(reason))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A database with all agents and contact methods, and each agent's token."""
+    from fsapp.calls.agent import Agent as Employee
+    from fsapp.store.agents import Agents
+    from fsapp.store.contacts import Contacts
+    from fsapp.store.database import Database
+
+    directory = tmp_path_factory.mktemp("prepared")
+    contacts = directory / "contacts.csv"
+    contacts.write_text(CONTACTS, encoding="utf-8")
+    database = Database(directory / "desk.db")
+    database.open()
+    agents = Agents(database)
+    tokens = {}
+    for name, extension in EXTENSIONS.items():
+        serves = ORGANIZATIONS.get(name, frozenset({1}))
+        employee = Employee(name, name.title(), f"user/{extension}", organizations=serves)
+        tokens[name] = agents.add(employee)
+    Contacts(database).import_csv(contacts)
+    database.close()
+    return directory / "desk.db", tokens
+
+
+@pytest.fixture(scope="session")
+def keeper(
+    switch: Switch,
+    prepared: tuple[Path, dict[str, str]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[AppKeeper]:
+    """Keeps the app that the tests share."""
+    basis: Settings = {
+        "outbound": {"listen": switch.outbound_address},
+        "control": {"address": switch.control_address, "password": switch.control_password},
+        "phone": {"ring_timeout": RING_TIMEOUT, "idle_timeout": IDLE_TIMEOUT},
+        "dial": {"ring_timeout": RING_TIMEOUT},
+    }
+    keeping = AppKeeper(tmp_path_factory.mktemp("apps"), prepared[0], basis)
+    yield keeping
+    keeping.discard()
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    """What this module wants otherwise than the rest; a module overrides it."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def roster(prepared: tuple[Path, dict[str, str]]) -> Iterator[dict[str, Agent]]:
+    """Every agent, for the whole session, with her keep-alive connection."""
+    _, tokens = prepared
+    agents = {name: Agent(name, EXTENSIONS[name], tokens[name]) for name in EXTENSIONS}
+    yield agents
+    for agent in agents.values():
+        agent.client.close()
+
+
+@pytest.fixture
+def app(desk: Desk) -> App:
+    """The running app process."""
+    return desk.app
+
+
+@pytest.fixture
+def desk(
+    switch: Switch, keeper: AppKeeper, settings: Settings, roster: dict[str, Agent]
+) -> Iterator[Desk]:
+    """The watcher's desk; empty when the test begins, and the test has to leave it so."""
+    app = keeper.with_settings(settings)
+    app.new_trouble()
+    watching = Desk(app, switch, roster["watch"].client)
+    for agent in roster.values():
+        agent.comes_to_work(watching, switch)
+    yield watching
+    try:
+        clear(watching, switch)
+    except BaseException:
+        # The next test shall not fail for what this one left behind.
+        switch.reset()
+        keeper.discard()
+        raise
+
+
+def clear(desk: Desk, switch: Switch) -> None:
+    """Hang up everything; nothing may be left on the switch, at the desk or in the log."""
+    switch.reset()
+    for pending in desk.pending:
+        pending.answer()
+    desk.sees_no_channel(limit=10.0)
+    desk.sees_nothing(limit=10.0)
+    wait_until(
+        desk.agents,
+        lambda agents: all(is_at_rest(agent) for agent in agents),
+        promise="no agent is stuck",
+    )
+    trouble = desk.app.new_trouble()
+    assert not trouble, "\n".join(["in the app's log:", *trouble])
+
+
+def is_at_rest(agent: dict[str, object]) -> bool:
+    """Whether she has no call; paused or idle is her own affair."""
+    stuck = agent["current_call"] or agent["parked_calls"]
+    return not stuck and agent["state"] in ("idle", "paused", "offline")
+
+
+@pytest.fixture
+def a_caller(switch: Switch, desk: Desk) -> Callers:
+    """`a_caller.calls("5900")`."""
+    return Callers(switch, desk)
+
+
+@pytest.fixture
+def agents(desk: Desk, roster: dict[str, Agent]) -> Callable[[int], Sequence[Agent]]:
+    """`agents(8)`: the first eight of organization 1."""
+    return lambda count: [at_her_phone(agent) for agent in list(roster.values())[:count]]
+
+
+@pytest.fixture(scope="session")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Paths of short sound files: `greeting` and `music`."""
+    directory = tmp_path_factory.mktemp("sounds")
+    names = ("greeting", "music")
+    return {name: write_tone(directory / f"{name}.wav", SOUND_SECONDS) for name in names}
+
+
+def write_tone(path: Path, seconds: float) -> str:
+    """A WAV file of ``seconds`` with a hum in it; its path."""
+    hum = array("h", (2000 if (step // 10) % 2 else -2000 for step in range(int(seconds * 8000))))
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(hum.tobytes())
+    return str(path)
+
+
+@pytest.fixture
+def outside(switch: Switch, desk: Desk) -> Phone:
+    """An outside party's phone."""
+    return Phone(switch, "1142")
+
+
+@pytest.fixture
+def another_outside(switch: Switch, desk: Desk) -> Phone:
+    """A second outside party's phone."""
+    return Phone(switch, "1143")
+
+
+def at_her_phone(agent: Agent) -> Agent:
+    """The agent, her phone set up: a driver sets a phone up when first asked for it."""
+    assert agent.phone.extension == agent.extension
+    return agent
+
+
+def _agent_fixture(name: str) -> Callable[..., Agent]:
+    @pytest.fixture(name=name)
+    def at_work(desk: Desk, roster: dict[str, Agent]) -> Agent:
+        return at_her_phone(roster[name])
+
+    return at_work
+
+
+anna = _agent_fixture("anna")
+bente = _agent_fixture("bente")
+carl = _agent_fixture("carl")
+olga = _agent_fixture("olga")
+
+
+@pytest.fixture
+def ghost(desk: Desk, roster: dict[str, Agent]) -> Agent:
+    """An agent at whose extension there is nothing, and never was."""
+    return roster["ghost"]

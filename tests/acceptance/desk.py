@@ -1,0 +1,116 @@
+"""The watcher's desk: what can be seen of calls, agents and channels, touching nothing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from .app import App
+from .client import Client
+from .expect import id_of
+from .meanwhile import Pending
+from .switches.base import Switch
+from .wait import LIMIT, wait_for, wait_until
+
+Call = dict[str, Any]
+
+
+class Desk:
+    """What somebody sees who watches every organization and touches nothing."""
+
+    def __init__(self, app: App, switch: Switch, watcher: Client) -> None:
+        self.app = app
+        self.switch = switch
+        self.client = watcher
+        self.pending: list[Pending] = []
+
+    def calls(self) -> list[Call]:
+        return self._calls("/call/list")
+
+    def queue(self) -> list[Call]:
+        return self._calls("/call/queue")
+
+    def _calls(self, path: str) -> list[Call]:
+        answer = self.client.get(path)
+        assert answer.code == 200, str(answer)
+        calls: list[Call] = answer.document["calls"]
+        return calls
+
+    def ids(self) -> list[str]:
+        """Ids of the live calls, sorted."""
+        return sorted(call["id"] for call in self.calls())
+
+    def call(self, call: Any) -> Call | None:
+        """The call as `/call/state` shows it, None when it does not exist."""
+        answer = self.client.get("/call/state", call_id=id_of(call))
+        if answer.code == 404:
+            return None
+        assert answer.code == 200, str(answer)
+        return answer.call
+
+    def sees(self, call: Any, state: str, limit: float = LIMIT) -> Call:
+        """Wait until the call is in ``state``; the call object."""
+        seen = wait_until(
+            lambda: self.call(call),
+            lambda now: now is not None and now["state"] == state,
+            limit=limit,
+            promise=f"{id_of(call)} is {state}",
+        )
+        assert seen is not None
+        return seen
+
+    def sees_one_call(self, state: str, limit: float = LIMIT) -> Call:
+        """Wait until there is one live call, in ``state``."""
+        return wait_until(
+            self.calls,
+            lambda calls: [call["state"] for call in calls] == [state],
+            limit=limit,
+            promise=f"one call, {state}",
+        )[0]
+
+    def sees_nothing(self, limit: float = LIMIT) -> None:
+        """Wait until no call is live."""
+        wait_for(self.calls, [], limit=limit, promise="no call is live")
+
+    def sees_no_channel(self, limit: float = LIMIT) -> None:
+        """Wait until no channel is left on the switch."""
+        wait_for(self.channels, [], limit=limit, promise="no channel is left on the switch")
+
+    def channels(self) -> list[str]:
+        """Uuids of the switch's channels, sorted."""
+        return sorted(row["uuid"] for row in self.switch.channels())
+
+    def agents(self) -> list[dict[str, Any]]:
+        answer = self.client.get("/agent/list")
+        assert answer.code == 200, str(answer)
+        agents: list[dict[str, Any]] = answer.document["agents"]
+        return agents
+
+    def picture(self) -> dict[str, Any]:
+        """All there is to see: a refusal leaves it as it was."""
+        kept = ("state", "pause_reason", "current_call", "parked_calls")
+        return {
+            "calls": {call["id"]: call for call in self.calls()},
+            "queue": [call["id"] for call in self.queue()],
+            "agents": {one["id"]: [one[key] for key in kept] for one in self.agents()},
+            "channels": self.channels(),
+        }
+
+    def is_consistent(self) -> None:
+        """What the lists, the agents and the switch say agrees, at once or within the limit."""
+        wait_until(self.contradictions, lambda found: not found, promise="all agree")
+
+    def contradictions(self) -> Sequence[str]:
+        """Sentences about what does not fit together at this moment."""
+        calls = {call["id"]: call for call in self.calls()}
+        found = [f"{one} is no channel" for one in set(calls) - set(self.channels())]
+        for agent in self.agents():
+            current = [agent["current_call"]] if agent["current_call"] else []
+            hers = sorted(c["id"] for c in calls.values() if c["assigned_to"] == agent["id"])
+            if sorted([*current, *agent["parked_calls"]]) != hers:
+                found.append(f"{agent} but these are hers: {hers}")
+            if agent["state"] == "speaking" and not current:
+                found.append(f"{agent} speaks with nobody")
+        for call in calls.values():
+            belongs = call["state"] in ("transferring", "speaking", "parked", "ringing")
+            if belongs != (call["assigned_to"] is not None) and call["state"] != "created":
+                found.append(f"{call['state']} but of {call['assigned_to']}: {call['id']}")
+        return found

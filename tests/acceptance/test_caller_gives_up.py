@@ -1,0 +1,107 @@
+"""The caller may hang up at any moment: nothing of her is left, and it is known why."""
+
+import pytest
+
+from .actors import Agent, Caller, Callers, Desk
+from .expect import missing
+from .wait import wait_until
+
+
+def is_over(desk: Desk, caller: Caller) -> None:
+    """The call has left queue and list and has ended with FreeSWITCH's cause."""
+    ended = desk.sees(caller, "hungup")
+    assert ended["hangup_cause"] == caller.line.wait_ended()
+    assert (desk.calls(), desk.queue()) == ([], [])
+    desk.sees_no_channel()
+
+
+def test_who_hangs_up_at_once_leaves_nothing(a_caller: Callers, desk: Desk):
+    # Whether the app has answered by then is a race; either way the call must be over.
+    caller = a_caller.calls()
+    caller.line.hang_up()
+    cause = caller.is_cut_off()
+    wait_until(
+        lambda: desk.call(caller),
+        lambda call: call is None or (call["state"], call["hangup_cause"]) == ("hungup", cause),
+        promise=f"the call is unknown, or hungup with {cause}",
+    )
+    assert (desk.calls(), desk.queue()) == ([], [])
+
+
+def test_twenty_who_hang_up_at_once_leave_nothing(a_caller: Callers, desk: Desk):
+    callers = [a_caller.calls() for _ in range(20)]
+    for caller in callers:
+        caller.line.hang_up()
+    for caller in callers:
+        caller.is_cut_off(10)
+    desk.sees_nothing()
+    known = [call for call in map(desk.call, callers) if call]
+    assert {call["state"] for call in known} <= {"hungup"}
+
+
+def test_in_the_greeting(a_caller: Callers, desk: Desk, sounds: dict[str, str]):
+    caller = a_caller.calls(fsapp_greeting=sounds["greeting"])
+    caller.hears("greeting")
+    caller.hangs_up()
+    is_over(desk, caller)
+
+
+def test_in_the_queue(a_caller: Callers, desk: Desk):
+    caller = a_caller.waits()
+    caller.hangs_up()
+    is_over(desk, caller)
+
+
+def test_the_next_in_the_queue_moves_up(a_caller: Callers, desk: Desk):
+    first, second = a_caller.wait_in_turn(2)
+    first.hangs_up()
+    desk.sees(first, "hungup")
+    assert [(call["id"], call["position"]) for call in desk.queue()] == [(second.id, 1)]
+
+
+def test_while_the_phone_rings_the_phone_stops(a_caller: Callers, anna: Agent, desk: Desk):
+    anna.phone.stays_silent()
+    caller = a_caller.waits()
+    picking_up = anna.starts("pickup", caller)
+    anna.phone.rings()
+    caller.hangs_up()
+    missing(caller).check(picking_up.answer())
+    anna.phone.is_quiet()
+    is_over(desk, caller)
+    anna.is_free()
+
+
+def test_while_parked(a_caller: Callers, anna: Agent, desk: Desk):
+    caller = a_caller.waits()
+    anna.picks_up(caller)
+    anna.parks()
+    caller.hangs_up()
+    assert desk.sees(caller, "hungup")["hangup_cause"] == "NORMAL_CLEARING"
+    assert desk.calls() == []
+    anna.is_free()
+
+
+def test_in_conversation_the_agent_is_free_again(a_caller: Callers, anna: Agent, desk: Desk):
+    caller = a_caller.waits()
+    anna.picks_up(caller)
+    caller.hangs_up()
+    ended = desk.sees(caller, "hungup")
+    assert ended["hangup_cause"] == "NORMAL_CLEARING"
+    assert (desk.calls(), desk.queue()) == ([], [])
+    anna.is_free()
+    anna.picks_up(a_caller.waits())
+
+
+@pytest.mark.parametrize("verb", ["pickup", "park", "unpark", "hangup", "transfer"])
+def test_an_ended_call_exists_only_for_state(verb: str, a_caller: Callers, anna: Agent, desk: Desk):
+    caller = a_caller.waits()
+    caller.hangs_up()
+    desk.sees(caller, "hungup")
+    anna.is_refused(missing(caller), verb, caller)
+
+
+def test_a_call_nobody_spoke_to_was_handled_by_nobody(a_caller: Callers, desk: Desk, anna: Agent):
+    caller = a_caller.waits()
+    caller.hangs_up()
+    ended = desk.sees(caller, "hungup")
+    assert (ended["handled_by"], ended["assigned_to"]) == ([], None)

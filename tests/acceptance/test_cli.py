@@ -1,0 +1,145 @@
+"""The administrator's commands: agents and contact methods, also while the app serves."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .actors import Agent, Desk
+from .app import run_fsapp
+from .client import Client
+
+TOKEN = re.compile(r"[A-Za-z0-9_-]{32,}")
+
+Ended = subprocess.CompletedProcess[str]
+
+
+def fsapp(directory: Path, *arguments: str) -> Ended:
+    """Run a command on the database of ``directory``."""
+    database = directory / "desk.db"
+    return run_fsapp(*arguments, directory=directory, FSAPP_DATABASE_PATH=str(database))
+
+
+def token_in(ended: Ended) -> str:
+    assert ended.returncode == 0, ended.stderr
+    (token,) = TOKEN.findall(ended.stdout)
+    return str(token)
+
+
+def add(directory: Path, agent: str, *more: str) -> Ended:
+    return fsapp(directory, "agent", "add", agent, "--name", "New", "--phone", "user/1150", *more)
+
+
+def is_refused(ended: Ended, *named: str) -> None:
+    """A sentence on stderr and a status that is not 0."""
+    assert ended.returncode != 0
+    assert ended.stderr.strip()
+    assert "Traceback" not in ended.stderr
+    for word in named:
+        assert word in ended.stderr
+
+
+def test_the_console_script_is_the_module(tmp_path: Path):
+    script = Path(sys.executable).parent / "fsapp"
+    by_script = subprocess.run(
+        [script, "--help"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    by_module = run_fsapp("--help", directory=tmp_path)
+    assert by_script.returncode == by_module.returncode == 0
+    for command in ("serve", "agent", "contact", "demo"):
+        assert command in by_script.stdout
+        assert command in by_module.stdout
+
+
+def test_an_added_agent_gets_her_token_once(tmp_path: Path):
+    token = token_in(add(tmp_path, "nora"))
+    assert token not in fsapp(tmp_path, "agent", "list").stdout
+
+
+def test_the_list_shows_every_agent(tmp_path: Path):
+    add(tmp_path, "nora")
+    add(tmp_path, "ole", "--organization", "1", "--organization", "2", "--role", "supervisor")
+    listed = fsapp(tmp_path, "agent", "list")
+    assert listed.returncode == 0
+    for word in ("nora", "ole", "user/1150", "supervisor"):
+        assert word in listed.stdout
+
+
+def test_the_same_agent_twice_is_refused(tmp_path: Path):
+    add(tmp_path, "nora")
+    is_refused(add(tmp_path, "nora"), "nora")
+
+
+@pytest.mark.parametrize("agent", ["", "a b", "a|b", "x" * 65, "a\nb", "-", "a'b"], ids=ascii)
+def test_a_bad_agent_id_is_refused(agent: str, tmp_path: Path):
+    is_refused(add(tmp_path, agent))
+
+
+@pytest.mark.parametrize(
+    "more", [("--role", "king"), ("--organization", "one"), ("--nonsense",)], ids=lambda m: m[0]
+)
+def test_a_bad_option_is_refused(more: tuple[str, ...], tmp_path: Path):
+    is_refused(add(tmp_path, "nora", *more))
+
+
+@pytest.mark.parametrize("phone", ["", "user/1101\napi hupall", "user/\x00"], ids=ascii)
+def test_a_bad_phone_is_refused(phone: str, tmp_path: Path):
+    is_refused(fsapp(tmp_path, "agent", "add", "nora", "--name", "N", "--phone", phone))
+
+
+@pytest.mark.parametrize("command", ["token", "remove"])
+def test_an_unknown_agent_is_named(command: str, tmp_path: Path):
+    is_refused(fsapp(tmp_path, "agent", command, "nobody"), "nobody")
+
+
+def code(desk: Desk, token: str) -> int:
+    client = Client(desk.app.address, token)
+    try:
+        return client.get("/agent").code
+    finally:
+        client.close()
+
+
+def test_what_the_administrator_does_holds_while_the_app_serves(desk: Desk):
+    directory = desk.app.directory
+    first = token_in(add(directory, "nora"))
+    assert code(desk, first) == 200
+    second = token_in(fsapp(directory, "agent", "token", "nora"))
+    assert (code(desk, first), code(desk, second)) == (401, 200)
+    assert fsapp(directory, "agent", "remove", "nora").returncode == 0
+    assert code(desk, second) == 401
+
+
+def write(directory: Path, text: str) -> str:
+    file = directory / "contacts.csv"
+    file.write_text(text, encoding="utf-8")
+    return str(file)
+
+
+def test_imported_contacts_can_be_dialled_at_once(anna: Agent, outside: object, desk: Desk):
+    directory = desk.app.directory
+    file = write(directory, "cm_id,name,number,organization_id\n4200,Berit,1142,1\n")
+    assert fsapp(directory, "contact", "import", file).returncode == 0
+    assert anna.does("originate", cm_id="4200").call["destination"] == "1142"
+
+
+@pytest.mark.parametrize(
+    "row", ["x,Berit,1142,1", "43,Berit,not a number,1", "43,Berit,1142,x", "43,Berit", ""]
+)
+def test_a_bad_row_is_named_and_nothing_is_imported(row: str, anna: Agent, desk: Desk):
+    directory = desk.app.directory
+    head = "cm_id,name,number,organization_id"
+    file = write(directory, f"{head}\n4300,Good,1142,1\n{row or '43,,,'}\n")
+    is_refused(fsapp(directory, "contact", "import", file), "3")
+    assert anna.asks("originate", cm_id="4300").code in (400, 404)
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "\x00\x01"], ids=ascii)
+def test_a_file_that_is_no_contact_list_is_refused(text: str, tmp_path: Path):
+    is_refused(fsapp(tmp_path, "contact", "import", write(tmp_path, text)))
+
+
+def test_a_contact_file_that_is_not_there_is_named(tmp_path: Path):
+    is_refused(fsapp(tmp_path, "contact", "import", "missing.csv"), "missing.csv")

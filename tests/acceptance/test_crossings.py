@@ -1,0 +1,327 @@
+"""Crossing events: whatever happens at the same moment, every answer is one of the table's,
+and afterwards the lists, the agents and the switch agree.
+
+Which of the two comes first is chance, so every crossing is tried several times; `lag` lets the
+second one follow the first by so many milliseconds.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from .actors import Agent, Caller, Callers, Desk, Phone, together
+from .client import Answer
+from .expect import from_the_table
+from .test_transfer import consulted
+
+LAGS = (0.0, 2.0, 5.0, 15.0, 40.0)
+
+crossing = pytest.mark.parametrize("lag", LAGS, ids=lambda lag: f"{lag:.0f}ms")
+
+
+def cross(first: Callable[[], Any], second: Callable[[], Any], lag: float) -> tuple[Any, Any]:
+    """Both at the same moment, the second ``lag`` milliseconds behind."""
+
+    def later() -> Any:
+        # The lag is what is tried here, not a wait for anything.
+        time.sleep(lag / 1000)
+        return second()
+
+    one, other = together(first, later)
+    return one, other
+
+
+def twice(action: Callable[[], Answer], lag: float) -> tuple[Answer, Answer]:
+    """The same action a second time, ``lag`` milliseconds behind."""
+    one, other = cross(action, action, lag)
+    return one, other
+
+
+def all_from_the_table(*answers: Answer) -> None:
+    assert [from_the_table(answer) for answer in answers] == [None] * len(answers)
+
+
+def codes(*answers: Answer) -> list[int]:
+    return sorted(answer.code for answer in answers)
+
+
+def spoken(a_caller: Callers, agent: Agent) -> Caller:
+    caller = a_caller.waits()
+    agent.picks_up(caller)
+    return caller
+
+
+def is_over(desk: Desk, caller: Caller, *agents: Agent) -> None:
+    """The call has ended and nobody is stuck with it."""
+    desk.sees(caller, "hungup")
+    caller.is_cut_off()
+    assert caller.id not in desk.ids()
+    for agent in agents:
+        agent.is_free()
+    desk.is_consistent()
+
+
+@crossing
+def test_double_pickup_by_the_same_agent(lag: float, a_caller: Callers, anna: Agent, desk: Desk):
+    caller = a_caller.waits()
+    answers = twice(lambda: anna.asks("pickup", caller), lag)
+    all_from_the_table(*answers)
+    assert codes(*answers) == [200, 409]
+    anna.speaks_with(caller)
+    assert len(desk.channels()) == 2
+    desk.is_consistent()
+
+
+@crossing
+def test_the_same_agent_reaches_for_two_calls(
+    lag: float, a_caller: Callers, anna: Agent, desk: Desk
+):
+    first, second = a_caller.wait_in_turn(2)
+    answers = cross(lambda: anna.asks("pickup", first), lambda: anna.asks("pickup", second), lag)
+    all_from_the_table(*answers)
+    assert codes(*answers) == [200, 409]
+    assert len(desk.queue()) == 1
+    desk.is_consistent()
+
+
+@crossing
+def test_pickup_against_originate_by_the_same_agent(
+    lag: float, a_caller: Callers, anna: Agent, outside: Phone, desk: Desk
+):
+    caller = a_caller.waits()
+    answers = cross(
+        lambda: anna.asks("pickup", caller),
+        lambda: anna.asks("originate", extension="1142"),
+        lag,
+    )
+    all_from_the_table(*answers)
+    assert codes(*answers) == [200, 409]
+    assert len(anna.phone.legs()) == 1
+    desk.is_consistent()
+
+
+@crossing
+def test_pickup_against_the_callers_hangup(lag: float, a_caller: Callers, anna: Agent, desk: Desk):
+    caller = a_caller.waits()
+    answer, _ = cross(lambda: anna.asks("pickup", caller), caller.line.hang_up, lag)
+    all_from_the_table(answer)
+    assert answer.code in (200, 404)
+    is_over(desk, caller, anna)
+
+
+@crossing
+def test_park_against_the_callers_hangup(lag: float, a_caller: Callers, anna: Agent, desk: Desk):
+    caller = spoken(a_caller, anna)
+    answer, _ = cross(lambda: anna.asks("park", caller), caller.line.hang_up, lag)
+    all_from_the_table(answer)
+    assert answer.code in (200, 404)
+    is_over(desk, caller, anna)
+
+
+@crossing
+def test_park_against_hangup(lag: float, a_caller: Callers, anna: Agent, desk: Desk):
+    caller = spoken(a_caller, anna)
+    parking, hanging_up = cross(
+        lambda: anna.asks("park", caller), lambda: anna.asks("hangup", caller), lag
+    )
+    all_from_the_table(parking, hanging_up)
+    assert hanging_up.code == 200
+    is_over(desk, caller, anna)
+
+
+@crossing
+def test_hangup_against_park(lag: float, a_caller: Callers, anna: Agent, desk: Desk):
+    caller = spoken(a_caller, anna)
+    hanging_up, parking = cross(
+        lambda: anna.asks("hangup", caller), lambda: anna.asks("park", caller), lag
+    )
+    all_from_the_table(parking, hanging_up)
+    assert hanging_up.code == 200
+    is_over(desk, caller, anna)
+
+
+@crossing
+def test_two_parks_at_once(lag: float, a_caller: Callers, anna: Agent, desk: Desk):
+    caller = spoken(a_caller, anna)
+    answers = twice(lambda: anna.asks("park", caller), lag)
+    all_from_the_table(*answers)
+    assert 200 in codes(*answers)
+    desk.sees(caller, "parked")
+    caller.hears("music")
+    desk.is_consistent()
+    anna.unparks(caller)
+    anna.speaks_with(caller)
+
+
+@crossing
+def test_two_unparks_at_once(lag: float, a_caller: Callers, anna: Agent, desk: Desk):
+    caller = spoken(a_caller, anna)
+    anna.parks()
+    answers = twice(lambda: anna.asks("unpark", caller), lag)
+    all_from_the_table(*answers)
+    assert codes(*answers) == [200, 409]
+    anna.speaks_with(caller)
+    desk.is_consistent()
+
+
+@crossing
+def test_unpark_against_the_callers_hangup(lag: float, a_caller: Callers, anna: Agent, desk: Desk):
+    caller = spoken(a_caller, anna)
+    anna.parks()
+    answer, _ = cross(lambda: anna.asks("unpark", caller), caller.line.hang_up, lag)
+    all_from_the_table(answer)
+    assert answer.code in (200, 404)
+    is_over(desk, caller, anna)
+
+
+@crossing
+def test_unpark_against_hangup(lag: float, a_caller: Callers, anna: Agent, desk: Desk):
+    caller = spoken(a_caller, anna)
+    anna.parks()
+    taking, hanging_up = cross(
+        lambda: anna.asks("unpark", caller), lambda: anna.asks("hangup", caller), lag
+    )
+    all_from_the_table(taking, hanging_up)
+    assert hanging_up.code == 200
+    is_over(desk, caller, anna)
+
+
+@crossing
+def test_two_hangups_at_once(lag: float, a_caller: Callers, anna: Agent, desk: Desk):
+    caller = spoken(a_caller, anna)
+    answers = twice(lambda: anna.asks("hangup", caller), lag)
+    all_from_the_table(*answers)
+    assert codes(*answers) in ([200, 200], [200, 404])
+    is_over(desk, caller, anna)
+
+
+@crossing
+def test_hangup_against_the_callers_hangup(lag: float, a_caller: Callers, anna: Agent, desk: Desk):
+    caller = spoken(a_caller, anna)
+    answer, _ = cross(lambda: anna.asks("hangup", caller), caller.line.hang_up, lag)
+    all_from_the_table(answer)
+    assert answer.code in (200, 404)
+    is_over(desk, caller, anna)
+
+
+@crossing
+def test_both_hang_up_their_phones(lag: float, a_caller: Callers, anna: Agent, desk: Desk):
+    caller = spoken(a_caller, anna)
+    anna.phone.is_up()
+    cross(anna.phone.hangs_up, caller.line.hang_up, lag)
+    is_over(desk, caller, anna)
+
+
+@crossing
+def test_the_phone_dies_while_she_hangs_up(lag: float, a_caller: Callers, anna: Agent, desk: Desk):
+    caller = spoken(a_caller, anna)
+    anna.phone.is_up()
+    answer, _ = cross(lambda: anna.asks("hangup", caller), anna.phone.dies, lag)
+    all_from_the_table(answer)
+    # Either she was first and the call is over, or it was hers no longer and waits again.
+    if answer.code == 200:
+        is_over(desk, caller, anna)
+    else:
+        desk.sees(caller, "queued")
+        anna.is_free()
+        desk.is_consistent()
+
+
+@crossing
+def test_the_phone_dies_while_she_parks(lag: float, a_caller: Callers, anna: Agent, desk: Desk):
+    caller = spoken(a_caller, anna)
+    anna.phone.is_up()
+    answer, _ = cross(lambda: anna.asks("park", caller), anna.phone.dies, lag)
+    all_from_the_table(answer)
+    desk.sees(caller, "parked" if answer.code == 200 else "queued")
+    caller.hears("music")
+    desk.is_consistent()
+
+
+@crossing
+def test_transfer_against_the_callers_hangup(
+    lag: float, a_caller: Callers, anna: Agent, outside: Phone, desk: Desk
+):
+    caller, call = consulted(a_caller, anna, outside)
+    answer, _ = cross(lambda: anna.asks("transfer", caller), caller.line.hang_up, lag)
+    all_from_the_table(answer)
+    assert answer.code in (200, 400, 404)
+    desk.sees(caller, "hungup")
+    if answer.code == 200:
+        desk.sees(call, "hungup")
+    else:
+        assert answer.code != 400 or answer.document["description"] == "Call on hold hung up"
+        assert desk.sees(call, "speaking")["assigned_to"] == "anna"
+        anna.speaks_with(call)
+    desk.is_consistent()
+
+
+@crossing
+def test_transfer_against_the_callees_hangup(
+    lag: float, a_caller: Callers, anna: Agent, outside: Phone, desk: Desk
+):
+    caller, call = consulted(a_caller, anna, outside)
+    answer, _ = cross(lambda: anna.asks("transfer", caller), outside.hangs_up, lag)
+    all_from_the_table(answer)
+    assert answer.code in (200, 400)
+    desk.sees(call, "hungup")
+    if answer.code == 200:
+        is_over(desk, caller, anna)
+    else:
+        assert desk.sees(caller, "parked")["assigned_to"] == "anna"
+        caller.hears("music")
+    desk.is_consistent()
+
+
+@crossing
+def test_two_transfers_at_once(
+    lag: float, a_caller: Callers, anna: Agent, outside: Phone, desk: Desk
+):
+    caller, _ = consulted(a_caller, anna, outside)
+    answers = twice(lambda: anna.asks("transfer", caller), lag)
+    all_from_the_table(*answers)
+    assert [answer.code for answer in answers].count(200) == 1
+    assert {call["state"] for call in desk.calls()} == {"transferred"}
+    desk.is_consistent()
+
+
+@crossing
+def test_transfer_against_hangup_of_the_destination(
+    lag: float, a_caller: Callers, anna: Agent, outside: Phone, desk: Desk
+):
+    caller, call = consulted(a_caller, anna, outside)
+    transfer, hanging_up = cross(
+        lambda: anna.asks("transfer", caller), lambda: anna.asks("hangup", call), lag
+    )
+    all_from_the_table(transfer, hanging_up)
+    assert (transfer.code, hanging_up.code).count(200) >= 1
+    desk.is_consistent()
+
+
+@crossing
+def test_originate_against_hangup(lag: float, anna: Agent, outside: Phone, desk: Desk):
+    dialling, hanging_up = cross(
+        lambda: anna.asks("originate", extension="1142"), lambda: anna.asks("hangup"), lag
+    )
+    all_from_the_table(dialling, hanging_up)
+    if hanging_up.code == 200:
+        desk.sees_nothing()
+        outside.is_quiet()
+    else:
+        desk.sees(dialling.call, "speaking")
+    desk.is_consistent()
+
+
+@crossing
+def test_one_agents_hangup_against_anothers_pickup(
+    lag: float, a_caller: Callers, anna: Agent, bente: Agent, desk: Desk
+):
+    caller = spoken(a_caller, anna)
+    hanging_up, picking_up = cross(
+        lambda: anna.asks("hangup", caller), lambda: bente.asks("pickup", caller), lag
+    )
+    all_from_the_table(hanging_up, picking_up)
+    assert (hanging_up.code, picking_up.code) in ((200, 403), (200, 404))
+    is_over(desk, caller, anna, bente)

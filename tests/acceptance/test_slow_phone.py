@@ -1,0 +1,57 @@
+"""One phone rings twenty seconds unanswered, and ten other agents notice nothing of it.
+
+The twenty seconds are real: they are the default of `phone.ring_timeout`.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import pytest
+
+from .actors import Agent, Callers, Desk, together
+from .app import Settings
+from .client import Answer
+from .expect import phone_unavailable
+
+RINGS = 20
+CALLS_EACH = 3
+
+NOTICEABLE = 2.0
+"""No request of the others may take longer, in seconds; the phone rings ten times as long."""
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return {"phone": {"ring_timeout": RINGS, "idle_timeout": 30}}
+
+
+def shift(agent: Agent) -> list[Answer]:
+    """Three calls, each picked up, parked, taken back and hung up; every answer."""
+    answers = []
+    for _ in range(CALLS_EACH):
+        picked_up = agent.does("pickup")
+        verbs = ("park", "unpark", "hangup")
+        answers += [picked_up, *(agent.does(verb, picked_up.call) for verb in verbs)]
+    return answers
+
+
+def test_ten_agents_do_not_notice_a_phone_that_rings_twenty_seconds(
+    agents: Callable[[int], Sequence[Agent]], a_caller: Callers, desk: Desk
+):
+    slow, *others = agents(11)
+    slow.phone.stays_silent()
+    kept_waiting = a_caller.waits(fsapp_priority="1")
+    ringing = slow.starts("pickup", kept_waiting)
+    slow.phone.rings()
+    callers = [a_caller.waits() for _ in range(CALLS_EACH * len(others))]
+    shifts = together(*[partial(shift, agent) for agent in others])
+    assert ringing.is_under_way()
+    noticed = [str(a) for answers in shifts for a in answers if a.seconds > NOTICEABLE]
+    assert noticed == []
+    assert {desk.sees(caller, "hungup")["hangup_cause"] for caller in callers} == {
+        "NORMAL_CLEARING"
+    }
+    refused = ringing.answer()
+    phone_unavailable(slow, "NO_ANSWER", kept_waiting).check(refused)
+    assert RINGS - 1 < refused.seconds < RINGS + 3
+    assert [call["id"] for call in desk.queue()] == [kept_waiting.id]
