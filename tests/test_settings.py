@@ -217,7 +217,10 @@ def test_two_free_ports_are_no_contradiction(tmp_path: Path) -> None:
 
 
 @given(content=st.binary(max_size=200))
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_any_file_is_settings_or_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "any.toml"
     path.write_bytes(content)

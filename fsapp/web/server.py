@@ -7,6 +7,7 @@ that have nothing to say, fresh ones and those between two requests, wait in the
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from typing import Any
 
@@ -67,6 +68,16 @@ class _Cheroot(Server):
         self.software = "fsapp"
         self.keep_alive_conn_limit = threads
         self.requests = _Pool(self, min=threads, max=threads)
+
+    @staticmethod
+    def bind_socket(socket_: socket.socket, bind_addr: tuple[str, int]) -> socket.socket:
+        """As cheroot, which leaves the socket open when the port is taken."""
+        try:
+            socket_.bind(bind_addr)
+        except OSError:
+            socket_.close()
+            raise
+        return socket_
 
     def process_conn(self, conn: Any) -> None:
         """As cheroot, which hands a fresh connection to a thread that then waits for its first
