@@ -76,7 +76,7 @@ class Channel:
         self.times = Times(created=self._micros())
         self.variables = Variables()
         self.state = self.running_state = ChannelState.CS_NEW
-        self.call_state = "DOWN"
+        self.call_state = self._last_call_state = "DOWN"
         self.flags: set[Flag] = set()
         self.flags_of_next_state: set[Flag] = set()
         self.cause: str | None = None
@@ -148,6 +148,11 @@ class Channel:
         return self.state >= ChannelState.CS_HANGUP
 
     @property
+    def shown_call_state(self) -> str:
+        """``callstate`` in ``show channels``, which a hangup no longer changes."""
+        return self._last_call_state if self.call_state == "HANGUP" else self.call_state
+
+    @property
     def ready(self) -> bool:
         """Whether the channel may go on with what it is executing."""
         return (
@@ -212,6 +217,7 @@ class Channel:
         elif Flag.BRIDGED in self.flags:
             self.variables.set("last_bridge_role", "originatee")
         self.fire("CHANNEL_HANGUP")
+        self.exchange.hung_up(self)
         self.wake()
 
     def note_hangup(self) -> None:
@@ -220,7 +226,7 @@ class Channel:
         cause = self.cause or "NORMAL_CLEARING"
         self.variables.set("hangup_cause", cause)
         self.variables.set("hangup_cause_q850", str(q850(cause)))
-        self.call_state = "HANGUP"
+        self._last_call_state, self.call_state = self.call_state, "HANGUP"
         self.hearing = "silence"
 
     # -- signalling --------------------------------------------------------------------
@@ -258,6 +264,11 @@ class Channel:
         self.variables.set("endpoint_disposition", "ANSWER")
         self.endpoint.answered(self)
         self.wake()
+
+    def press(self, digit: str) -> None:
+        """Its owner pressed a key (DTMF)."""
+        last = f"DTMF-Digit: {digit}\nDTMF-Duration: 2000\nDTMF-Source: RTP\n"
+        self.fire("DTMF", last=last)
 
     # -- what was sent to it -----------------------------------------------------------
 

@@ -27,17 +27,20 @@ class Latency:
     ``tick``: until a channel notices what was sent to it (a media frame: 20 ms on FreeSWITCH).
     ``poll``: the steps in which two legs wait for each other before they are bridged.
     ``ring``: from dialling a phone to its ringing.
+    ``notice``: until a connection notices that its channel was hung up; on FreeSWITCH that is
+    about as often before CHANNEL_HANGUP_COMPLETE as after it.
     """
 
     tick: float = 0.002
     poll: float = 0.004
     ring: float = 0.002
+    notice: float = 0.006
 
 
 PROMPT = Latency()
 """The default: everything in order, but quick."""
 
-FREESWITCH = Latency(tick=0.020, poll=0.020, ring=0.020)
+FREESWITCH = Latency(tick=0.020, poll=0.020, ring=0.020, notice=0.030)
 """What was measured on FreeSWITCH 1.10.12 (CHANNEL_BRIDGE 20-60 ms after ``+OK``)."""
 
 

@@ -41,17 +41,16 @@ def command(name: str) -> Callable[[Command], Command]:
     return enter
 
 
-async def run_command(exchange: Exchange, text: str) -> str:
-    """Carry out one command line and answer what FreeSWITCH would."""
-    name, _, argument = text.strip().partition(" ")
+def run_command(exchange: Exchange, text: str) -> str | Awaitable[str]:
+    """Carry out one command line and answer what FreeSWITCH would, at once or later."""
+    name, _, argument = text.partition(" ")
     function = COMMANDS.get(name)
     if function is None:
         return f"-ERR {name} Command not found!\n"
     refused = exchange.faults.refusal(name)
     if refused is not None:
         return refused
-    answer = function(exchange, argument.strip())
-    return answer if isinstance(answer, str) else await answer
+    return function(exchange, argument.strip())
 
 
 @command("uuid_exists")
@@ -91,7 +90,7 @@ def uuid_setvar_multi(exchange: Exchange, argument: str) -> str:
     """Several variables at once, ``name=value;name=value``."""
     identifier, _, pairs = argument.partition(" ")
     if not pairs:
-        return "-USAGE: <uuid> <var>=<value>;<var>=<value>...\n"
+        return ""
     channel = exchange.locate(identifier)
     if channel is None:
         return f"{_NO_CHANNEL}-USAGE: <uuid> <var>=<value>;<var>=<value>...\n"
@@ -217,6 +216,47 @@ def uuid_record(exchange: Exchange, argument: str) -> str:
     if len(words) < 3:
         return "-USAGE: <uuid> [start|stop|mask|unmask] <path> [<limit>]\n"
     return "+OK Success\n" if exchange.locate(words[0]) else "-ERR Cannot locate session!\n"
+
+
+@command("uuid_recv_dtmf")
+def uuid_recv_dtmf(exchange: Exchange, argument: str) -> str:
+    """The channel receives keys, as if its owner pressed them."""
+    words = argument.split()
+    if len(words) < 2:
+        return "-USAGE: <uuid> <dtmf_data>\n"
+    channel = exchange.locate(words[0])
+    if channel is None:
+        return _NO_CHANNEL
+    for digit in words[1].partition("@")[0]:
+        channel.press(digit)
+    return _OK
+
+
+@command("uuid_broadcast")
+def uuid_broadcast(exchange: Exchange, argument: str) -> str:
+    """Play something to a channel, or have it execute an application."""
+    words = argument.split()
+    channel = exchange.locate(words[0]) if words else None
+    if channel is None or len(words) < 2:
+        return "-ERR invalid uuid\n"
+    name, marked, data = words[1].partition("::")
+    if not marked:
+        name, data = "playback", words[1]
+    sent = {"call-command": "execute", "execute-app-name": name, "execute-app-arg": data}
+    channel.queue_private_event(sent)
+    return "+OK Message sent\n"
+
+
+@command("echo")
+def echo(_exchange: Exchange, argument: str) -> str:
+    """What was given."""
+    return argument
+
+
+@command("hostname")
+def hostname(_exchange: Exchange, _argument: str) -> str:
+    """The switch's name."""
+    return "lab"
 
 
 @command("create_uuid")

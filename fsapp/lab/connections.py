@@ -45,19 +45,20 @@ class OutboundSession(Session):
         if not self.connected:
             self.close()
 
-    def handlers(self) -> dict[str, Handler]:
-        own: dict[str, Handler] = {
-            "connect": self._connect,
-            "myevents": self._myevents,
-            "linger": self._set_linger,
-            "nolinger": self._no_linger,
-            "resume": self._resume,
-            "getvar": self._getvar,
-        }
-        everything = super().handlers()
+    def handlers(self) -> list[tuple[str, Handler]]:
+        own: list[tuple[str, Handler]] = [
+            ("resume", self._resume),
+            ("connect", self._connect),
+            ("getvar", self._getvar),
+            ("myevents", self._myevents),
+            ("divert_events", self._divert),
+            ("linger", self._set_linger),
+            ("nolinger", self._no_linger),
+        ]
+        common = super().handlers()
         if not self.full:
-            everything = {"sendmsg": everything["sendmsg"], "filter": everything["filter"]}
-        return everything | own
+            common = [known for known in common if known[0] in {"filter ", "sendmsg"}]
+        return own + common
 
     def _connect(self, _command: Command) -> Outcome:
         self.connected = True
@@ -69,12 +70,20 @@ class OutboundSession(Session):
         return None
 
     def _set_linger(self, command: Command) -> Outcome:
-        seconds = command.argument.strip()
-        if not seconds.isdigit():
+        text = command.argument.strip()
+        if not text:
             self.linger = -1.0
             return "+OK will linger"
+        seconds = int(text) if text.isdigit() else 0
         self.linger = float(seconds)
-        return f"+OK will linger {int(seconds)} seconds"
+        return f"+OK will linger {seconds} seconds"
+
+    def _divert(self, command: Command) -> Outcome:
+        """Taken, but nothing is diverted: nothing on the lab switch queues such events."""
+        onoff = command.argument.strip().lower()
+        if not onoff:
+            return "-ERR missing value."
+        return "+OK events diverted" if onoff == "on" else "+OK events not diverted"
 
     def _no_linger(self, _command: Command) -> Outcome:
         self.linger = None
@@ -89,7 +98,10 @@ class OutboundSession(Session):
         return self.channel.value_of(command.argument.strip()) or ""
 
     def channel_down(self) -> None:
-        """The channel has reported its end: linger or close."""
+        """The channel was hung up: linger or close, as soon as that is noticed."""
+        self.exchange.clock.call_later(self.exchange.latency.notice, self._notice_hangup)
+
+    def _notice_hangup(self) -> None:
         if self.finished or self._noticed:
             return
         self._noticed = True

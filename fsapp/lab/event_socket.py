@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING
 
 from fsapp.lab.events import EVENT_NAMES, MYEVENTS, Event, to_wire
@@ -63,6 +63,7 @@ class Session(asyncio.Protocol):
         self._buffer = b""
         self._commands: deque[Command] = deque()
         self._busy = False
+        self._held: list[Event] | None = None
 
     # -- the connection ----------------------------------------------------------------
 
@@ -136,7 +137,7 @@ class Session(asyncio.Protocol):
             body = self._buffer[end + gap : end + gap + wanted]
             headers["body"] = body.decode("utf-8", "surrogateescape")
         self._buffer = self._buffer[end + gap + wanted :]
-        return Command(lines[0].strip(), headers)
+        return Command(lines[0].rstrip("\r"), headers)
 
     def _pump(self) -> None:
         while self._commands and not self._busy and not self.finished:
@@ -146,11 +147,14 @@ class Session(asyncio.Protocol):
             self._carry_out(command)
 
     def _carry_out(self, command: Command) -> None:
-        handler = self._handler(command)
-        outcome = handler(command)
+        """Carry a command out; what it causes is told after its reply."""
+        self._held = []
+        outcome = self._handler(command)(command)
         if isinstance(outcome, str):
-            self.reply(outcome)
-        elif outcome is not None:
+            self.reply(outcome or "-ERR command not found")
+        if outcome is None or isinstance(outcome, str):
+            self._tell_held()
+        else:
             self._busy = True
             self.exchange.spawn(self._later(outcome))
 
@@ -159,30 +163,39 @@ class Session(asyncio.Protocol):
             await outcome
         finally:
             self._busy = False
+            self._tell_held()
             self._pump()
 
+    def _tell_held(self) -> None:
+        held, self._held = self._held or [], None
+        for event in held:
+            self.offer(event)
+
     def _handler(self, command: Command) -> Handler:
-        verb = command.verb
-        if verb.startswith(("exit", "...")):
+        line = command.line.lower()
+        if line.startswith(("exit", "...")):
             return self._exit
         if not self.authorized:
             return self.unauthorized
-        handler = self.handlers().get(verb)
-        return handler if handler is not None else lambda _: "-ERR command not found"
+        fitting = (known for known in self.handlers() if line.startswith(known[0]))
+        return next(fitting, ("", lambda _: ""))[1]
 
-    def handlers(self) -> dict[str, Handler]:
-        """What this connection understands, by the command's first word."""
-        return {
-            "api": self._api,
-            "bgapi": self._bgapi,
-            "event": self._event,
-            "nixevent": self._nixevent,
-            "noevents": self._noevents,
-            "filter": self._filter,
-            "sendmsg": self._sendmsg,
-            "linger": lambda _: "-ERR not controlling a session",
-            "nolinger": lambda _: "-ERR not controlling a session",
-        }
+    def handlers(self) -> list[tuple[str, Handler]]:
+        """What this connection understands: how a command begins, and who carries it out."""
+        return [
+            ("filter ", self._filter),
+            ("sendmsg", self._sendmsg),
+            ("sendevent", lambda _: f"+OK {uuid.uuid4()}"),
+            ("api ", self._api),
+            ("bgapi ", self._bgapi),
+            ("log", lambda command: f"+OK log level {command.argument or 7} [7]"),
+            ("linger", lambda _: "-ERR not controlling a session"),
+            ("nolinger", lambda _: "-ERR not controlling a session"),
+            ("nolog", lambda _: "+OK no longer logging"),
+            ("event", self._event),
+            ("nixevent", self._nixevent),
+            ("noevents", self._noevents),
+        ]
 
     def unauthorized(self, _command: Command) -> Outcome:
         """The answer before ``auth``."""
@@ -201,11 +214,14 @@ class Session(asyncio.Protocol):
         return None
 
     def _api(self, command: Command) -> Outcome:
-        return self._answer_api(command.argument)
+        answer = self.exchange.command(command.argument)
+        if isinstance(answer, str):
+            self._api_response(answer)
+            return None
+        return self._answer_later(answer)
 
-    async def _answer_api(self, text: str) -> None:
-        answer = await self.exchange.command(text)
-        self._api_response(answer)
+    async def _answer_later(self, answer: Awaitable[str]) -> None:
+        self._api_response(await answer)
 
     def _api_response(self, answer: str) -> None:
         body = answer or "-ERR no reply\n"
@@ -306,7 +322,10 @@ class Session(asyncio.Protocol):
         """Send the event if this connection wants it."""
         if self.finished or not self.wants(event.name) or not self._passes(event):
             return
-        self.exchange.faults.event(self, event)
+        if self._held is not None:
+            self._held.append(event)
+        else:
+            self.exchange.faults.event(self, event)
 
     def _passes(self, event: Event) -> bool:
         return not self.filters or any(

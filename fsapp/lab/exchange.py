@@ -7,10 +7,11 @@ threads reach it through :class:`fsapp.lab.switch.LabSwitch` only.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import itertools
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
 from fsapp.lab import events
 from fsapp.lab.channels import Channel, Endpoint, Extension
@@ -120,8 +121,8 @@ class Exchange:
         await run(channel)
         self._destroy_when_free(channel)
 
-    def reported(self, channel: Channel) -> None:
-        """The channel's end was told: its connections linger or close."""
+    def hung_up(self, channel: Channel) -> None:
+        """The channel was hung up: its connections linger or close."""
         for session in list(self._held.get(channel.uuid, ())):
             session.channel_down()
 
@@ -205,15 +206,15 @@ class Exchange:
 
     # -- commands ----------------------------------------------------------------------
 
-    async def command(self, text: str) -> str:
-        """Carry out an API command, e.g. ``uuid_kill <uuid>``; its answer."""
-        return await run_command(self, text)
+    def command(self, text: str) -> str | Awaitable[str]:
+        """Carry out an API command, e.g. ``uuid_kill <uuid>``; its answer, at once or later."""
+        return run_command(self, text)
 
     def expansion_command(self, text: str) -> str:
         """``${command(arguments)}`` in dialplan data."""
         name, _, argument = text.partition(" ")
         command = COMMANDS.get(name)
-        if command is None or asyncio.iscoroutinefunction(command):
+        if command is None or inspect.iscoroutinefunction(command):
             return ""
         answer = command(self, argument)
         return answer.strip() if isinstance(answer, str) else ""
@@ -221,7 +222,8 @@ class Exchange:
     async def background(self, job: str, owner: str, text: str) -> None:
         """Carry out a ``bgapi`` command and tell its owner (BACKGROUND_JOB)."""
         name, _, argument = text.partition(" ")
-        answer = await self.command(text)
+        answer = self.command(text)
+        answer = answer if isinstance(answer, str) else await answer
         await self.clock.sleep(self.latency.tick)
         owned = header_line("Job-Owner-UUID", owner) if owner else ""
         argued = header_line("Job-Command-Arg", argument) if argument else ""

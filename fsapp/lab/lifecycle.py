@@ -88,7 +88,6 @@ async def _hangup(channel: Channel) -> None:
 
 async def _reporting(channel: Channel) -> None:
     channel.fire("CHANNEL_HANGUP_COMPLETE", first=f"Hangup-Cause: {channel.cause}\n")
-    channel.exchange.reported(channel)
     channel.set_state(ChannelState.CS_DESTROY)
 
 

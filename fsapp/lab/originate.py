@@ -24,7 +24,7 @@ __all__ = ["Failure", "dial", "originate_command"]
 
 _DEFAULT_TIMEOUT = 60.0
 _USAGE = (
-    "-USAGE: <call_url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>] "
+    "-USAGE: <call url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>] "
     "[<cid_name>] [<cid_num>] [<timeout_sec>]\n"
 )
 
@@ -82,6 +82,8 @@ async def dial(
     """Dial a dial string until somebody answers; ``|`` separates what is tried in turn."""
     shared, rest = parse_braces(target)
     failure = Failure("DESTINATION_OUT_OF_ORDER")
+    if rest.startswith(("{", "[", "<")):
+        return failure
     for leg in rest.split("|"):
         own, destination = parse_braces(leg)
         variables = shared | own
@@ -233,12 +235,7 @@ def _outcome(leg: Channel, caller: Channel | None) -> Channel | Failure:
         leg.flags.discard(Flag.ORIGINATING)
         return leg
     if leg.down:
-        return Failure(_reason(leg))
+        return Failure(leg.cause or "NORMAL_CLEARING")
     leg.hangup("NO_ANSWER" if caller is None or caller.ready else "ORIGINATOR_CANCEL")
     return Failure(leg.cause or "NO_ANSWER")
 
-
-def _reason(leg: Channel) -> str:
-    """What an ended leg means to who dialled it; ended unanswered from here: cancelled."""
-    cause = leg.cause or "NORMAL_CLEARING"
-    return "ORIGINATOR_CANCEL" if cause == "NORMAL_CLEARING" else cause

@@ -54,7 +54,7 @@ def show(exchange: Exchange, argument: str) -> str:
         return "-USAGE: codec|endpoint|application|api|dialplan|channels|calls ...\n"
     rows = list(exchange.channels.values()) if words[0] == "channels" else []
     if words[1:2] == ["count"]:
-        return f"{len(rows)} total.\n"
+        return f"\n{len(rows)} total.\n"
     if words[1:] == ["as", "json"]:
         return _as_json([_row(channel) for channel in rows])
     return _as_text([_row(channel) for channel in rows])
@@ -100,7 +100,7 @@ def _row(channel: Channel) -> dict[str, str]:
         "presence_id": channel.presence_id,
         "presence_data": "",
         "accountcode": channel.variables.get("accountcode") or "",
-        "callstate": channel.call_state,
+        "callstate": channel.shown_call_state,
         "callee_name": profile.callee_id_name,
         "callee_num": profile.callee_id_number,
         "callee_direction": "",

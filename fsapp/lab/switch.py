@@ -215,7 +215,12 @@ class LabSwitch:
 
     def api(self, command: str) -> str:
         """The answer to an API command, as the Event Socket gives it."""
-        return self._call(self.exchange.command(command))
+
+        async def answering() -> str:
+            answer = self.exchange.command(command)
+            return answer if isinstance(answer, str) else await answer
+
+        return self._call(answering())
 
     def hears(self, uuid: str) -> str:
         """What a channel hears: a playback's source, its partner's uuid, or ``silence``."""
