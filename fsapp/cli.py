@@ -24,7 +24,7 @@ from fsapp.store.agents import AgentExists, Agents, UnknownAgent
 from fsapp.store.contacts import BadContacts, Contacts
 from fsapp.store.database import Database
 
-__all__ = ["main"]
+__all__ = ["main", "parser"]
 
 _REFUSED = 1
 _USAGE = 2
@@ -34,7 +34,7 @@ _WHOLE = re.compile(r"[0-9]{1,9}")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; answers the exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         status: int = options.run(options)
     except SettingsError as error:
@@ -59,9 +59,10 @@ def _complain(what: object, status: int) -> int:
     return status
 
 
-def _parser() -> _Parser:
-    parser = _Parser(prog="fsapp", description="The call desk for FreeSWITCH.", allow_abbrev=False)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; what is wrong with one is one line on stderr, exit status 2."""
+    top = _Parser(prog="fsapp", description="The call desk for FreeSWITCH.", allow_abbrev=False)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
     serve = _command(commands, "serve", "run beside FreeSWITCH", _serve)
     demo = _command(commands, "demo", "run with the lab switch and sample agents", _demo)
     demo.add_argument("--duration", type=_positive, metavar="S", help="stop after S seconds")
@@ -71,7 +72,7 @@ def _parser() -> _Parser:
     stored = [serve, *_agent_commands(commands), *_contact_commands(commands)]
     for command in stored:
         command.add_argument("--config", type=Path, metavar="FILE", help="conf/fsapp.toml")
-    return parser
+    return top
 
 
 _Commands = argparse._SubParsersAction  # argparse has no public name for it

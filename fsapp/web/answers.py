@@ -15,7 +15,7 @@ from http import HTTPStatus
 
 from fsapp.calls.refusals import Refusal, method_not_allowed, unhandled
 
-__all__ = ["Answer", "incident", "refused", "succeeded", "unparsable"]
+__all__ = ["OWN", "Answer", "incident", "refused", "succeeded", "unparsable"]
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
 }
-_OWN = {
+OWN = {
     HTTPStatus.REQUEST_TIMEOUT: ("request timeout", "request-timeout"),
     HTTPStatus.LENGTH_REQUIRED: ("length required", "length-required"),
     HTTPStatus.REQUEST_URI_TOO_LONG: ("address too long", "address-too-long"),
@@ -71,7 +71,7 @@ def unparsable(http: HTTPStatus, why: str) -> Answer:
     """What the server refuses by itself, before there is a request to look at."""
     if http is HTTPStatus.METHOD_NOT_ALLOWED:  # cheroot refuses only this method by itself
         return refused(method_not_allowed("CONNECT", "GET, POST"))
-    status, error = _OWN.get(http, ("bad request", "bad-request"))
+    status, error = OWN.get(http, ("bad request", "bad-request"))
     return refused(Refusal(http, status, error, why or f"The request has no answer: {status}."))
 
 

@@ -1,0 +1,90 @@
+"""What can be set, asked or typed stands in the documentation, or the build fails."""
+
+import argparse
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fsapp import cli
+from fsapp.calls import refusals
+from fsapp.settings import TABLE, Row
+from fsapp.web.answers import OWN
+from fsapp.web.routes import ROUTES, Route
+
+ROOT = Path(__file__).parent.parent
+
+
+def text_of(*names: str) -> str:
+    return "\n".join((ROOT / name).read_text(encoding="utf-8") for name in names)
+
+
+def everything() -> str:
+    documents = sorted(path.relative_to(ROOT) for path in (ROOT / "docs").glob("*.md"))
+    return text_of("README.md", *map(str, documents))
+
+
+def commands(parser: argparse.ArgumentParser) -> Iterator[tuple[str, list[str]]]:
+    """Every command as typed, with its options."""
+    below = [action for action in parser._actions if isinstance(action.choices, dict)]
+    for action in below:
+        assert isinstance(action.choices, dict)
+        for child in action.choices.values():
+            yield from commands(child)
+    if not below:
+        options = [name for action in parser._actions for name in action.option_strings]
+        yield parser.prog, [name for name in options if name not in {"-h", "--help"}]
+
+
+def all_refusals() -> Iterator[refusals.Refusal]:
+    for name in refusals.__all__:
+        build = getattr(refusals, name)
+        if build is not refusals.Refusal:
+            required = [
+                parameter
+                for parameter in inspect.signature(build).parameters.values()
+                if parameter.default is parameter.empty
+            ]
+            yield build(*("x" for _ in required))
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_every_setting_is_documented_with_its_default(row: Row) -> None:
+    shipped = text_of("conf/fsapp.toml").split(f"\n[{row.section}]\n")[1]
+    default = re.search(rf"^#{row.key} = (.*)$", shipped, re.MULTILINE)
+    assert default is not None
+    assert f"| `{row.name}` | `{default[1]}` | " in text_of("docs/settings.md")
+    assert row.name in everything()
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+def test_every_request_is_documented_with_its_methods_and_parameters(route: Route) -> None:
+    methods = "` or `".join(route.methods)
+    row = next(
+        line
+        for line in text_of("docs/http.md").splitlines()
+        if line.startswith(f"| `{methods} {route.path}` | ")
+    )
+    for parameter in route.parameters:
+        assert (parameter.name if parameter.header is None else "") in row
+        assert (parameter.header or parameter.name) in text_of("docs/http.md")
+
+
+@pytest.mark.parametrize(("command", "options"), list(commands(cli.parser())), ids=str)
+def test_every_command_is_documented_with_its_options(command: str, options: list[str]) -> None:
+    documents = everything()
+    assert f"`{command}" in documents
+    for option in options:
+        assert option in documents
+
+
+def test_every_refusal_is_documented() -> None:
+    documented = text_of("docs/http.md")
+    for refusal in all_refusals():
+        row = f"| {refusal.http.value} | `{refusal.status}` | `{refusal.error}` | "
+        assert row in documented
+    for http, (_, error) in OWN.items():
+        assert f"{http.value}" in documented
+        assert f"`{error}`" in documented
