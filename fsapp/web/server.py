@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from typing import Any
 
 from cheroot.workers.threadpool import ThreadPool, WorkerThread
@@ -26,6 +27,7 @@ _HEADER_BYTES = 16384
 _IDLE_SECONDS = 10
 _SELECT_SECONDS = 0.1
 """How soon stop() is noticed by the selector."""
+_RETRY_SECONDS = 0.1
 
 
 class WebServer:
@@ -66,6 +68,7 @@ class _Cheroot(Server):
             timeout=_IDLE_SECONDS,
         )
         self.software = "fsapp"
+        self._selecting: threading.Thread | None = None
         self.keep_alive_conn_limit = threads
         self.requests = _Pool(self, min=threads, max=threads)
 
@@ -87,8 +90,16 @@ class _Cheroot(Server):
         else:
             super().process_conn(conn)
 
+    def serve(self) -> None:
+        self._selecting = threading.current_thread()
+        super().serve()
+
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
         log.log(level, "%s", msg, exc_info=traceback)
+        if threading.current_thread() is self._selecting:
+            # What failed is accept(), out of descriptors most likely, and cheroot tries again at
+            # once: without a pause it would do nothing else and fill the disk with this line.
+            time.sleep(_RETRY_SECONDS)
 
 
 class _Pool(ThreadPool):

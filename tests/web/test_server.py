@@ -1,5 +1,6 @@
 """The real server under bad, slow and many clients."""
 
+import errno
 import socket
 import struct
 import threading
@@ -10,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cheroot.connections import ConnectionManager
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -235,6 +237,22 @@ def test_many_at_once_each_get_their_own_answer(desk: NotingDesk) -> None:
     with serving(desk, threads=8) as server, ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(one, range(400)))
     assert answers == [(("ann", "bob")[number % 2], f"c-{number}") for number in range(400)]
+
+
+def test_running_out_of_descriptors_ends_nothing(
+    server: WebServer, ask: Ask, monkeypatch: pytest.MonkeyPatch, troubles: Troubles
+) -> None:
+    accept = ConnectionManager._from_server_socket
+    failures = iter([OSError(errno.EMFILE, "Too many open files")] * 2)
+
+    def fails_twice(self: ConnectionManager, listener: socket.socket) -> object:
+        for failure in failures:
+            raise failure
+        return accept(self, listener)
+
+    monkeypatch.setattr(ConnectionManager, "_from_server_socket", fails_twice)
+    assert ask("GET", "/call/list").status == 200
+    assert len(troubles()) == 2
 
 
 def test_a_taken_port_is_an_error_before_anything_starts(server: WebServer) -> None:
