@@ -41,6 +41,10 @@ async def bridge_application(channel: Channel, data: str) -> None:
 
 
 def _reached(channel: Channel, leg: Channel) -> None:
+    channel.profile.callee_id_name = leg.profile.callee_id_name
+    channel.profile.callee_id_number = leg.profile.callee_id_number
+    channel.variables.set("signal_bond", leg.uuid)
+    leg.variables.set("signal_bond", channel.uuid)
     leg.remember_other_leg("originator", channel)
     channel.remember_other_leg("originatee", leg)
     channel.variables.set("originate_disposition", "SUCCESS")

@@ -30,7 +30,7 @@ def begin_uuid_bridge(a: Channel, b: Channel) -> bool:
             return False
         a, b = b, a
     if a.direction == "outbound":
-        a.flags.add(Flag.DIALPLAN)
+        a.become_caller()
     if b.direction == "outbound":
         b.flags.discard(Flag.DIALPLAN)
     a.variables.set("uuid_bridge", b.uuid)
@@ -61,6 +61,7 @@ def _bond(a: Channel, b: Channel) -> None:
 
 def _step_profiles(a: Channel, b: Channel) -> None:
     now = a.exchange.clock.now()
+    _arrange_parties(a, b)
     for one in (b, a):
         one.variables.set("original_destination_number", one.profile.destination_number)
         one.variables.set("original_caller_id_name", one.profile.caller_id_name)
@@ -68,11 +69,27 @@ def _step_profiles(a: Channel, b: Channel) -> None:
         one.profile = one.profile.next(now)
     b.remember_other_leg("originator", a)
     a.remember_other_leg("originatee", b)
+    a.profile.callee_id_name = b.profile.callee_id_name
+    a.profile.callee_id_number = b.profile.callee_id_number
+    b.profile.caller_id_name = a.profile.caller_id_name
+    b.profile.caller_id_number = a.profile.caller_id_number
     for one, other in ((a, b), (b, a)):
         source = f"{int(now)}:{one.profile.id}:uuid_br:{other.uuid}"
         one.profile.transfer_source = source
         one.variables.push("transfer_history", source)
         one.variables.set("transfer_source", source)
+
+
+def _arrange_parties(a: Channel, b: Channel) -> None:
+    """Who called in, but is bridged as B, counts as called."""
+    if Flag.BLEG in a.flags:
+        a.profile.swap_parties()
+        b.flags.discard(Flag.BLEG)
+    if b.direction == "inbound" and Flag.BLEG not in b.flags:
+        b.profile.swap_parties()
+        b.profile.caller_id_name = b.profile.caller_id_name or "Unknown"
+        b.profile.caller_id_number = b.profile.caller_id_number or "Unknown"
+        b.flags.add(Flag.BLEG)
 
 
 async def soft_execute(a: Channel) -> None:

@@ -43,6 +43,7 @@ def call_in(
         caller_id_number=number,
         original_name=name,
         original_number=number,
+        network_addr="127.0.0.1",
         ani=number,
         destination_number=destination,
         context=context,

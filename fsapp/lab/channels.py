@@ -77,7 +77,7 @@ class Channel:
         self.variables = Variables()
         self.state = self.running_state = ChannelState.CS_NEW
         self.call_state = self._last_call_state = "DOWN"
-        self.flags: set[Flag] = set()
+        self.flags: set[Flag] = {Flag.DIALPLAN} if self.direction == "inbound" else set()
         self.flags_of_next_state: set[Flag] = set()
         self.cause: str | None = None
         self.is_answered = self.has_early_media = self.is_ringing = False
@@ -105,7 +105,7 @@ class Channel:
 
     def wake(self) -> None:
         """Tell the channel's run, and whoever watches it, that something changed."""
-        for channel in (self, *self.watchers):
+        for channel in (*self.watchers, self):
             channel._woken = True
             if channel._sleeper is not None:
                 settle(channel._sleeper)
@@ -270,6 +270,24 @@ class Channel:
         last = f"DTMF-Digit: {digit}\nDTMF-Duration: 2000\nDTMF-Source: RTP\n"
         self.fire("DTMF", last=last)
 
+    # -- who calls whom ----------------------------------------------------------------
+
+    def follow(self, extension: Extension) -> None:
+        """Take up the actions that routing found, or that an originate asked for."""
+        self.extension = extension
+        if self.direction == "outbound":
+            self.become_caller()
+
+    def become_caller(self) -> None:
+        """A called party that runs a dialplan is its own caller: the numbers change places."""
+        if Flag.DIALPLAN in self.flags:
+            return
+        self.variables.set("pre_transfer_caller_id_name", self.profile.caller_id_name)
+        self.variables.set("pre_transfer_caller_id_number", self.profile.caller_id_number)
+        self.profile.swap_parties()
+        self.variables.set("channel_cid_flipped", "yes")
+        self.flags.add(Flag.DIALPLAN)
+
     # -- what was sent to it -----------------------------------------------------------
 
     def queue_private_event(self, headers: Mapping[str, str]) -> None:
@@ -333,7 +351,11 @@ class Channel:
             ("Answer-State", self._answer_state()),
             ("Hangup-Cause", self.cause or ""),
         ]
-        return "".join(header_line(name, value) for name, value in pairs if value) + _CODEC_LINES
+        return "".join(header_line(name, value) for name, value in pairs if value) + self._codecs()
+
+    def _codecs(self) -> str:
+        known = self.media_ready or self.direction == "inbound" or self.name[:9] == "loopback/"
+        return _CODEC_LINES if known else ""
 
     def _answer_state(self) -> str:
         if self.down:

@@ -94,6 +94,7 @@ class Session(asyncio.Protocol):
         if self.transport is not None:
             self.transport.close()
         self.ended()
+        self.exchange.changed()
 
     def ended(self) -> None:
         """The connection is over; for subclasses."""

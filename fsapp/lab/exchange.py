@@ -108,6 +108,7 @@ class Exchange:
         if profile.direction == "outbound":
             variables.set("is_outbound", "true")
         variables.set("uuid", channel.uuid)
+        variables.set("call_uuid", channel.uuid)
         variables.set("session_id", str(next(self._numbers)))
         variables.set("channel_name", name)
         return channel

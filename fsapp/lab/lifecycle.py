@@ -46,20 +46,18 @@ async def _routing(channel: Channel) -> None:
     if Flag.ORIGINATING in channel.flags:
         channel.set_state(ChannelState.CS_CONSUME_MEDIA)
         return
-    channel.flags.add(Flag.DIALPLAN)
     extension = await channel.exchange.route(channel)
     if Flag.TRANSFER in channel.flags or channel.down:
         return
     if extension is None:
         channel.hangup("NO_ROUTE_DESTINATION")
         return
-    channel.extension = extension
+    channel.follow(extension)
     channel.set_state(ChannelState.CS_EXECUTE)
 
 
 async def _execute(channel: Channel) -> None:
     channel.variables.set("call_uuid", channel.uuid)
-    channel.flags.add(Flag.DIALPLAN)
     extension = channel.extension
     while channel.state is ChannelState.CS_EXECUTE and extension and extension.actions:
         action = extension.actions.popleft()

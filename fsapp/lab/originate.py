@@ -63,7 +63,7 @@ async def originate_command(exchange: Exchange, argument: str) -> str:
         return f"-ERR {outcome.cause}\n"
     if then.startswith("&") and len(then) > 1:
         application, _, data = then[1:].partition(")")[0].partition("(")
-        outcome.extension = Extension(application, deque([Action(application, data)]))
+        outcome.follow(Extension(application, deque([Action(application, data)])))
         outcome.set_state(ChannelState.CS_EXECUTE)
     else:
         transfer(outcome, then, dialplan or "XML", context or "default")
@@ -134,11 +134,24 @@ async def _dial_phone(attempt: Attempt, address: str) -> Channel | Failure:
     if leg is None:
         return Failure("DESTINATION_OUT_OF_ORDER")
     leg.presence_id = f"{extension}@{domain or '127.0.0.1'}"
-    leg.variables.set("dialed_user", extension)
-    leg.variables.set("dialed_domain", domain or "127.0.0.1")
+    for variable, value in _phone_variables(extension, domain or "127.0.0.1").items():
+        leg.variables.set(variable, value)
     attempt.exchange.launch(leg)
     phone.dialled(leg)
     return await _until_answered(attempt, leg)
+
+
+def _phone_variables(extension: str, domain: str) -> dict[str, str]:
+    return {
+        "originate_endpoint": "user",
+        "dialed_user": extension,
+        "dialed_domain": domain,
+        "presence_id": f"{extension}@{domain}",
+        "sofia_profile_name": "internal",
+        "recovery_profile_name": "internal",
+        "sofia_profile_url": "sip:mod_sofia@127.0.0.1:5060",
+        "sip_destination_url": f"sip:{extension}@127.0.0.1:5091",
+    }
 
 
 async def _dial_loopback(attempt: Attempt, rest: str) -> Channel | Failure:
@@ -147,7 +160,9 @@ async def _dial_loopback(attempt: Attempt, rest: str) -> Channel | Failure:
     leg = _new_leg(attempt, extension, open_end, f"loopback/{extension}-a")
     if leg is None:
         return Failure("DESTINATION_OUT_OF_ORDER")
+    leg.variables.set("originate_endpoint", "loopback")
     leg.profile.source = "mod_loopback"
+    leg.profile.callee_id_number = rest.rpartition("/")[2]
     leg.profile.context = context or "default"
     leg.profile.dialplan = dialplan or "XML"
     other = open_end.join(leg, attempt.variables)
@@ -166,12 +181,14 @@ def _new_leg(
         return None
     number = variables.get("origination_caller_id_number") or attempt.number or "0000000000"
     caller_name = variables.get("origination_caller_id_name") or attempt.name
+    source = attempt.caller.profile if attempt.caller is not None else None
     profile = Profile(
         direction="outbound",
         caller_id_name=caller_name,
         caller_id_number=number,
-        original_name=caller_name,
-        original_number=number,
+        original_name=source.original_name if source else caller_name,
+        original_number=source.original_number if source else number,
+        network_addr=source.network_addr if source else "",
         callee_id_name="Outbound Call",
         callee_id_number=extension,
         ani=number,

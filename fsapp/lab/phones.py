@@ -58,6 +58,7 @@ class PhoneSet:
         def reached() -> None:
             if leg.down:
                 return
+            leg.profile.network_addr = "127.0.0.1"
             if self._refusal:
                 leg.hangup(self._refusal)
                 return

@@ -54,7 +54,7 @@ class Profile:
     original_number: str = ""
     callee_id_name: str = ""
     callee_id_number: str = ""
-    network_addr: str = "127.0.0.1"
+    network_addr: str = ""
     ani: str = ""
     rdnis: str = ""
     destination_number: str = ""
@@ -73,6 +73,11 @@ class Profile:
         return replace(
             self, index=self.index + 1, created=created, id=str(uuid.uuid4()), transfer_source=""
         )
+
+    def swap_parties(self) -> None:
+        """Caller and callee change places."""
+        self.caller_id_name, self.callee_id_name = self.callee_id_name, self.caller_id_name
+        self.caller_id_number, self.callee_id_number = self.callee_id_number, self.caller_id_number
 
     def lines(self, prefix: str, times: Times) -> str:
         """The profile as event headers that begin with ``prefix``."""

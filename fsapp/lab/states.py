@@ -45,7 +45,7 @@ class Flag(enum.Enum):
     STOP_BROADCAST = "told to stop what was sent to it"
     DIALPLAN = "runs a dialplan"
     ORIGINATING = "still being originated"
-    CID_FLIPPED = "caller and callee number changed places"
+    BLEG = "called in, but bridged as the B side"
 
 
 CAUSES = {
