@@ -273,5 +273,3 @@ async def _until_apart(one: Channel, other: Channel) -> bool:
             await parse_private_events(one)
         else:
             await one.wait()
-
-

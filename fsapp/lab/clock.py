@@ -15,7 +15,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["FREESWITCH", "PROMPT", "Clock", "Latency", "ManualClock", "RealClock", "Timer", "settle"]
+__all__ = [
+    "FREESWITCH",
+    "PROMPT",
+    "Clock",
+    "Latency",
+    "ManualClock",
+    "RealClock",
+    "Timer",
+    "settle",
+]
 
 _SETTLING_TURNS = 40
 

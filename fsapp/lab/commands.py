@@ -140,7 +140,7 @@ def uuid_kill(exchange: Exchange, argument: str) -> str:
 @command("hupall")
 def hupall(exchange: Exchange, argument: str) -> str:
     """Hang up every channel."""
-    cause = known_cause(argument.split()[0] if argument else "MANAGER_REQUEST")
+    cause = known_cause(argument.split(maxsplit=1)[0] if argument else "MANAGER_REQUEST")
     for channel in list(exchange.channels.values()):
         channel.hangup(cause)
     return "+OK hangup all channels with cause " + cause + "\n"

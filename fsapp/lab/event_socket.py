@@ -226,9 +226,7 @@ class Session(asyncio.Protocol):
 
     def _api_response(self, answer: str) -> None:
         body = answer or "-ERR no reply\n"
-        self.write(
-            f"Content-Type: api/response\nContent-Length: {len(to_wire(body))}\n\n{body}"
-        )
+        self.write(f"Content-Type: api/response\nContent-Length: {len(to_wire(body))}\n\n{body}")
 
     def _bgapi(self, command: Command) -> Outcome:
         job = command.headers.get("job-uuid") or str(uuid.uuid4())

@@ -23,9 +23,7 @@ APPLICATIONS: dict[str, Application] = {}
 _SILENT_WHEN_DONE = frozenset({"playback", "endless_playback", "gentones"})
 
 
-async def execute(
-    channel: Channel, name: str, data: str, identifier: str | None = None
-) -> bool:
+async def execute(channel: Channel, name: str, data: str, identifier: str | None = None) -> bool:
     """Run one application; False when there is none of that name, or the channel is down.
 
     ``identifier`` is what comes back as ``Application-UUID``.
@@ -95,9 +93,7 @@ async def _execute_sent(channel: Channel, headers: Mapping[str, str]) -> None:
         channel.flags.add(Flag.BREAK)
 
 
-async def _loop(
-    channel: Channel, name: str, data: str, identifier: str | None, loops: int
-) -> None:
+async def _loop(channel: Channel, name: str, data: str, identifier: str | None, loops: int) -> None:
     done = 0
     while loops < 0 or done < loops:
         began = channel.exchange.clock.now()
@@ -112,9 +108,7 @@ async def _loop(
 _LOOP_MINIMUM = 0.5
 
 
-async def idle(
-    channel: Channel, seconds: float | None, goes_on: Callable[[], bool]
-) -> bool:
+async def idle(channel: Channel, seconds: float | None, goes_on: Callable[[], bool]) -> bool:
     """Wait ``seconds`` (None: for ever) while ``goes_on()``, carrying out what is sent.
 
     True when the time is over, False when ``goes_on()`` no longer holds.

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 
 from fsapp.lab import bridging
 from fsapp.lab.applications import park
-from fsapp.lab.bridge_application import bridge_application
 from fsapp.lab.channels import Channel
 from fsapp.lab.execution import execute, parse_private_events
 from fsapp.lab.states import ChannelState, Flag

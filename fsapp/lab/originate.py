@@ -171,9 +171,7 @@ async def _dial_loopback(attempt: Attempt, rest: str) -> Channel | Failure:
     return await _until_answered(attempt, leg)
 
 
-def _new_leg(
-    attempt: Attempt, extension: str, endpoint: Endpoint, name: str
-) -> Channel | None:
+def _new_leg(attempt: Attempt, extension: str, endpoint: Endpoint, name: str) -> Channel | None:
     """The outbound channel, with the dial string's variables; None when its uuid is taken."""
     variables = attempt.variables
     wanted = variables.get("origination_uuid")
@@ -255,4 +253,3 @@ def _outcome(leg: Channel, caller: Channel | None) -> Channel | Failure:
         return Failure(leg.cause or "NORMAL_CLEARING")
     leg.hangup("NO_ANSWER" if caller is None or caller.ready else "ORIGINATOR_CANCEL")
     return Failure(leg.cause or "NO_ANSWER")
-

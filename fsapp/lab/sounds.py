@@ -76,7 +76,6 @@ def _sequence(source: str, rest: str, streams: Container[str]) -> Sound | None:
 def _file_seconds(path: Path) -> float | None:
     if not path.is_file():
         return None
-    with contextlib.suppress(wave.Error, EOFError, OSError):
-        with wave.open(str(path), "rb") as file:
-            return file.getnframes() / (file.getframerate() or 8000)
+    with contextlib.suppress(wave.Error, EOFError, OSError), wave.open(str(path), "rb") as file:
+        return file.getnframes() / (file.getframerate() or 8000)
     return None

@@ -1,7 +1,7 @@
 """Splitting command arguments as FreeSWITCH does.
 
-The law of this file: it splits exactly as FreeSWITCH, quirks included – single quotes hold
-together and vanish, a backslash keeps its neighbour, braces hold nothing together – because the
+The law of this file: it splits exactly as FreeSWITCH, quirks included - single quotes hold
+together and vanish, a backslash keeps its neighbour, braces hold nothing together - because the
 app's commands must be right there, not here.
 
 Source: FreeSWITCH's documentation of ``originate`` and its behaviour.

@@ -14,7 +14,16 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from .recordings import Frame, Names, Scenario, Stream, in_order, normal_frame, parse_headers, recorded_lines
+from .recordings import (
+    Frame,
+    Names,
+    Scenario,
+    Stream,
+    in_order,
+    normal_frame,
+    parse_headers,
+    recorded_lines,
+)
 
 HERE = Path(__file__).parent / "traces"
 NAMES = HERE / "names" / "header-names.json"
@@ -149,12 +158,11 @@ def _names(frame: Frame) -> list[str]:
 
 
 def to_document(scenario: Scenario, names: list[str]) -> dict[str, Any]:
-    """A Scenario as it is kept: every frame as what differs from the one before it."""
+    """A Scenario as it is kept: every frame as what differs from one of those before it."""
     frames = {}
     for connection, sequence in scenario.frames.items():
-        packed = [{}, *(_packed(frame, names) for frame in sequence)]
-        pairs = zip(packed, packed[1:], strict=False)
-        frames[connection] = [_difference(old, new) for old, new in pairs]
+        packed = [_packed(frame, names) for frame in sequence]
+        frames[connection] = [_smallest(packed, place) for place in range(len(packed))]
     return {"name": scenario.name, "steps": scenario.steps, "frames": frames}
 
 
@@ -162,11 +170,12 @@ def from_document(document: dict[str, Any], names: list[str]) -> Scenario:
     """The Scenario a document keeps."""
     scenario = Scenario(document["name"], document["steps"])
     for connection, sequence in document["frames"].items():
-        known: dict[str, Any] = {}
+        packed: list[dict[str, Any]] = [{}]
         for difference in sequence:
+            known = packed[-difference.get("<", len(packed))]
             known = {k: v for k, v in known.items() if k not in difference.get("-", ())}
-            known |= difference.get("+", {})
-            scenario.frames[connection].append(_unpacked(known, names))
+            packed.append(known | difference.get("+", {}))
+            scenario.frames[connection].append(_unpacked(packed[-1], names))
     return scenario
 
 
@@ -188,6 +197,14 @@ def _unpacked(packed: dict[str, Any], names: list[str]) -> Frame:
         bits = int(frame["names"], 16)
         frame["names"] = [name for place, name in enumerate(names) if bits >> place & 1]
     return frame
+
+
+def _smallest(packed: list[dict[str, Any]], place: int) -> dict[str, Any]:
+    """The shortest way to tell one frame from nothing, or from one of the eight before it."""
+    ways = [_difference({}, packed[place])]
+    for back in range(1, min(place, 8) + 1):
+        ways.append({"<": back} | _difference(packed[place - back], packed[place]))
+    return min(ways, key=lambda way: len(json.dumps(way)))
 
 
 def _difference(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Recordings of real FreeSWITCH, in the form in which the lab switch is compared with them.
 
 A recording (one file of JSON lines, described in its folder's README.md) becomes a
-:class:`Scenario`: steps in order of time – what the app sends, what happens outside the wire, how
-many frames had arrived on which connection by then – and per connection the frames FreeSWITCH
+:class:`Scenario`: steps in order of time - what the app sends, what happens outside the wire, how
+many frames had arrived on which connection by then - and per connection the frames FreeSWITCH
 sent. Everything that differs from run to run (uuids, times, the machine) is normalised away.
 
 Two things are left out of the comparison of order, because the recordings themselves differ in

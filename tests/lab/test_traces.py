@@ -1,6 +1,6 @@
 """The lab switch gives what FreeSWITCH gave, recording by recording.
 
-The law of this file: an app cannot tell the lab switch from the recordings – same frames, same
+The law of this file: an app cannot tell the lab switch from the recordings - same frames, same
 headers, same order per connection, same replies and refusals. The recorded app's side is sent
 again, at the recorded moments of a clock moved by hand; what happened outside the wire is done
 with the lab switch's phones and callers.
@@ -260,7 +260,7 @@ def kept(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(scope="module", params=NAMES)
 def replayed(request: pytest.FixtureRequest) -> Iterator[Replay]:
     with Replay(recorded(request.param)) as replay:
         replay.play()
@@ -280,10 +280,11 @@ def test_every_recording_is_replayed() -> None:
 
 
 @pytest.mark.skipif(not RECORDED.is_dir(), reason=f"no recordings in {RECORDED}")
-@pytest.mark.parametrize("name", NAMES)
-def test_the_distilled_copy_says_what_the_recording_says(name: str) -> None:
-    made = to_document(distil(RECORDED / f"{name}.jsonl"), kept(HEADER_NAMES))
-    assert kept(DISTILLED / f"{name}.json") == json.loads(json.dumps(made))
+def test_the_distilled_copies_say_what_the_recordings_say() -> None:
+    assert sorted(path.stem for path in RECORDED.glob("*.jsonl")) == NAMES
+    for name in NAMES:
+        made = to_document(distil(RECORDED / f"{name}.jsonl"), kept(HEADER_NAMES))
+        assert kept(DISTILLED / f"{name}.json") == json.loads(json.dumps(made)), name
 
 
 def test_same_frames_in_the_same_order(replayed: Replay) -> None:
