@@ -80,6 +80,7 @@ class Call:
     def is_current(self) -> bool:
         """Whether it is the one call its agent is in, or is being put into (protocol §3, Agent)."""
         return self.assigned_to is not None and self.state in (
+            State.CREATED,
             State.TRANSFERRING,
             State.RINGING,
             State.SPEAKING,

@@ -51,8 +51,6 @@ class Request:
     call_id: str
     outcome: Future[None] = field(default_factory=Future)
     answered: bool = False
-    planned: Call | None = None
-    """The call an originate is going to make, while the agent's own phone still rings."""
 
 
 @dataclass(eq=False)
@@ -213,6 +211,11 @@ class Board:
         self.calls[live.call.id] = live
         log.info("%s: arrived at %s", live.call.id, live.call.destination)
         live.written = self._store.record(live.call, [self._event("call_offer", live.call)])
+
+    def withdraw(self, live: LiveCall) -> None:
+        """Takes back a call that was never put on record."""
+        if self.calls.pop(live.call.id, None) is not None:
+            self._own(live, live.call.assigned_to, None)
 
     def replace(self, live: LiveCall, row: Call) -> None:
         """Another process has changed the call's row: what is known here is corrected."""

@@ -97,7 +97,8 @@ class Bridges:
         elif live.call.live:
             self._wait_on(turn, live)
         self._legs.release(turn, leg)
-        refusal = phone_unavailable(leg.agent.phone, cause or "NORMAL_UNSPECIFIED")
+        document = live.call.document(self._board.position(live.call))
+        refusal = phone_unavailable(leg.agent.phone, cause or "NORMAL_UNSPECIFIED", document)
         self._board.finish(turn, request, refusal)
 
     def _wait_on(self, turn: Turn, live: LiveCall) -> None:

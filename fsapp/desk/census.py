@@ -1,14 +1,16 @@
-"""Calls and legs whose connection ended without a word: are they still alive?
+"""Channels that fell silent: are they still alive?
 
-FreeSWITCH knows. A caller who waits comes back on a new connection by herself within seconds
-(freeswitch.md §3), a conversation goes on without one; a channel that FreeSWITCH no longer has
-is ended here, so that nobody is listed, owned or busy for ever.
+A caller may hang up just when her channel changes connections, a connection may break, FreeSWITCH
+may restart: then no hangup event arrives. FreeSWITCH knows what it has (``uuid_exists`` is exact,
+``show channels`` lags by up to 0.3 s: measured). A caller who waits comes back on a new connection
+by herself within seconds, a conversation goes on without one (freeswitch.md §3); a channel that
+FreeSWITCH no longer has is ended here, so that nobody is listed, owned or busy for ever.
 """
 
 from __future__ import annotations
 
-import json
 import logging
+import re
 
 from fsapp.desk.board import Board, Leg, LiveCall, Turn
 from fsapp.desk.context import Context
@@ -22,15 +24,19 @@ __all__ = ["Census"]
 
 log = logging.getLogger(__name__)
 
-GRACE_SECONDS = 3.0
-"""How long a channel may be without a connection before FreeSWITCH is asked about it."""
+SOON_SECONDS = 0.3
+"""How long a hangup event may come behind the notice, or a new connection behind the old one."""
+
+AGAIN_SECONDS = 2.0
 
 LOST = "NORMAL_UNSPECIFIED"
-"""The cause on record when nobody told us one."""
+"""The cause on record when nobody can tell it any more."""
+
+_CAUSE = re.compile(r"[A-Z][A-Z0-9_]+")
 
 
 class Census:
-    """Asks FreeSWITCH which channels are alive, whenever one of ours has no connection."""
+    """Asks FreeSWITCH about every call and leg that has no connection."""
 
     def __init__(self, context: Context, legs: Legs, endings: Endings) -> None:
         self._context = context
@@ -40,67 +46,70 @@ class Census:
         self._due = False
 
     def connection_lost(self, connection: Connection) -> None:
-        """A connection has ended; whoever stood on it stands alone now."""
-        now = self._board.clock.now()
-        live = self._board.calls.get(connection.uuid)
-        leg = self._board.legs.get(connection.uuid)
-        if live is not None and live.connection is connection:
-            live.connection, live.alone_since = None, now
-        elif leg is not None and leg.connection is connection:
-            leg.connection, leg.alone_since = None, now
-        else:
-            return
-        self.schedule()
+        """A connection has ended; whoever stood on it stands alone now. In a turn."""
+        item = self._on(connection)
+        if item is not None:
+            item.connection, item.alone_since = None, self._board.clock.now()
+            self.schedule(SOON_SECONDS)
 
-    def schedule(self, seconds: float = GRACE_SECONDS) -> None:
+    def channel_down(self, connection: Connection) -> None:
+        """FreeSWITCH says that the channel has ended; its hangup event should follow. In a turn."""
+        if self._on(connection) is not None:
+            self._board.clock.later(SOON_SECONDS, lambda: self._why(connection))
+
+    def schedule(self, seconds: float) -> None:
         """Asks after ``seconds``, once however often it is called; in a turn."""
         if not self._due:
             self._due = True
             self._board.clock.later(seconds, self._ask)
 
+    def _on(self, connection: Connection) -> LiveCall | Leg | None:
+        live = self._board.calls.get(connection.uuid)
+        leg = self._board.legs.get(connection.uuid)
+        item = live or leg
+        return item if item is not None and item.connection is connection else None
+
+    def _why(self, connection: Connection) -> None:
+        """No hangup event has followed: the cause is asked for, while the channel lingers."""
+        with self._board.turn() as turn:
+            item = self._on(connection)
+            if item is not None:
+                ask = commands.api_get(connection.uuid, "hangup_cause")
+                turn.post(connection, ask, on_reply=lambda reply: self._ended(item, reply))
+
+    def _ended(self, item: LiveCall | Leg, reply: Reply) -> None:
+        cause = reply.text if _CAUSE.fullmatch(reply.text) else LOST
+        with self._board.turn() as turn:
+            self._end(turn, item, cause)
+
     def _ask(self) -> None:
         with self._board.turn() as turn:
             self._due = False
             control = self._context.control.connection
-            if not self._alone():
-                return
-            if control is None:
-                self.schedule()
-            else:
-                turn.post(control, commands.api_channels(), on_reply=self._told)
-
-    def _told(self, reply: Reply) -> None:
-        with self._board.turn() as turn:
-            alive = None if reply.refused else _uuids(reply.text)
-            if alive is not None:
-                self._end_missing(turn, alive)
+            for item in self._alone() if control is not None else []:
+                self._ask_about(turn, control, item)
             if self._alone():
-                self.schedule()
+                self.schedule(AGAIN_SECONDS)
 
-    def _end_missing(self, turn: Turn, alive: set[str]) -> None:
-        limit = self._board.clock.now() - GRACE_SECONDS
-        for item in self._alone():
-            since = item.alone_since or 0.0
-            if since > limit:
-                continue
-            if isinstance(item, LiveCall) and item.call.id not in alive:
-                log.warning("%s: FreeSWITCH no longer has it; ended", item.call.id)
-                self._endings.hung_up(turn, item, LOST)
-            elif isinstance(item, Leg) and item.uuid not in alive:
-                self._legs.gone(turn, item, LOST)
+    def _ask_about(self, turn: Turn, control: Connection | None, item: LiveCall | Leg) -> None:
+        assert control is not None
+        uuid = item.call.id if isinstance(item, LiveCall) else item.uuid
+
+        def told(reply: Reply) -> None:
+            if reply.text == "false" and item.connection is None:
+                log.warning("%s: FreeSWITCH no longer has it; ended", uuid)
+                with self._board.turn() as later:
+                    self._end(later, item, LOST)
+
+        turn.post(control, commands.api_exists(uuid), on_reply=told)
+
+    def _end(self, turn: Turn, item: LiveCall | Leg, cause: str) -> None:
+        if isinstance(item, LiveCall):
+            self._endings.hung_up(turn, item, cause)
+        else:
+            self._legs.gone(turn, item, cause)
 
     def _alone(self) -> list[LiveCall | Leg]:
         calls = [live for live in self._board.calls.values() if live.alone_since is not None]
         legs = [leg for leg in self._board.legs.values() if leg.alone_since is not None]
         return [*calls, *legs]
-
-
-def _uuids(text: str) -> set[str] | None:
-    """The uuids of ``show channels as json``; ``None`` when that is no such answer."""
-    try:
-        answer = json.loads(text)
-    except ValueError:
-        return None
-    if not isinstance(answer, dict) or "row_count" not in answer:
-        return None
-    return {str(row.get("uuid", "")) for row in answer.get("rows", [])}

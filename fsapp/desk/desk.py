@@ -13,7 +13,7 @@ import sqlite_utils
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
-from fsapp.calls.refusals import call_not_found, contact_not_found, draining
+from fsapp.calls.refusals import Refusal, call_not_found, contact_not_found, draining
 from fsapp.desk.hangup import Hangup
 from fsapp.desk.originate import Originate, Target
 from fsapp.desk.park import Park
@@ -77,7 +77,20 @@ class Desk:
         perform = self._verbs[verb]
         with self._board.turn():
             self._board.status(agent)
-        return perform(agent, parameters)
+        try:
+            return perform(agent, parameters)
+        except Refusal as refusal:
+            refusal.call = self._placed(refusal.call)
+            raise
+
+    def _placed(self, document: Mapping[str, object] | None) -> Mapping[str, object] | None:
+        """The refusal's call with its place in the queue, which the guard does not know."""
+        if document is None or document["state"] != State.QUEUED:
+            return document
+        with self._board.turn():
+            live = self._board.calls.get(str(document["id"]))
+            place = self._board.position(live.call) if live is not None else None
+        return {**document, "position": place}
 
     def readiness(self) -> dict[str, str]:
         """Empty when calls can be worked; else what is missing, each in a sentence."""

@@ -6,6 +6,7 @@ import logging
 
 from fsapp.calls.call import State
 from fsapp.desk.board import Leg, LegPhase, LiveCall, Turn
+from fsapp.desk.census import SOON_SECONDS
 from fsapp.desk.parts import Parts
 from fsapp.switch import commands
 from fsapp.switch.channel import Channel, Event
@@ -43,7 +44,7 @@ class EventHandler:
     def switch_came_up(self) -> None:
         """FreeSWITCH answers (again): whoever stands alone is asked about soon."""
         with self._board.turn():
-            self._census.schedule()
+            self._census.schedule(SOON_SECONDS)
 
     def happened(self, event: Event, connection: Connection) -> None:
         with self._board.turn() as turn:
@@ -66,6 +67,9 @@ class EventHandler:
             turn.post(connection, commands.exit_())
 
     def _of_channel(self, turn: Turn, event: Event, connection: Connection) -> None:
+        if event.name == "DISCONNECT_NOTICE":
+            self._census.channel_down(connection)
+            return
         live = self._board.calls.get(event.uuid)
         leg = self._board.legs.get(event.uuid)
         # A connection that has been superseded while this event waited for its turn.

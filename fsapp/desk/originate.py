@@ -106,18 +106,22 @@ class Originate(Verbs):
         return call
 
     def _originate(self, agent: Agent, target: Target, key: str | None) -> Call:
-        planned = self._plan(agent, target)
-        request = Request("call/originate", agent, planned.id, planned=planned)
-        with self._board.turn():
+        live = LiveCall(self._plan(agent, target))
+        request = Request("call/originate", agent, live.call.id)
+        with self._board.turn() as turn:
             self._not_busy(agent)
             self._context.require_switch()
-            self._begin(request, None)
+            self._board.adopt(live)
+            self._begin(request, live)
+            turn.agents.add(agent.id)
         try:
-            leg = self._phone(request, planned)
-            live = self._record(request, planned, leg, key)
+            leg = self._phone(request, live.call)
+            self._record(request, live, leg, key)
             self._dial(request, live, leg)
         except Refusal as refusal:
             with self._board.turn() as turn:
+                if live.call.state is State.CREATED:
+                    self._board.withdraw(live)
                 self._board.finish(turn, request, refusal)
             raise
         return live.call
@@ -132,6 +136,7 @@ class Originate(Verbs):
             caller_id=shown.partition("@")[0],
             caller_name=agent.name,
             organization_id=target.organization_id,
+            assigned_to=agent.id,
             arrival=self._board.clock.now(),
             cm_id=target.cm_id,
             context=self._context.options.context,
@@ -165,24 +170,22 @@ class Originate(Verbs):
         options = self._context.options
         return options.ring_timeout + GRACE_SECONDS + 2 * options.switch_timeout
 
-    def _record(self, request: Request, planned: Call, leg: Leg, key: str | None) -> LiveCall:
-        """The call begins to exist, and is on record, before anybody is dialled."""
-        live = LiveCall(planned)
-        record = self._key(request, planned, key)
+    def _record(self, request: Request, live: LiveCall, leg: Leg, key: str | None) -> None:
+        """The call is on record before anybody is dialled."""
+        record = self._key(request, live.call, key)
         with self._board.turn() as turn:
+            if not live.call.live:
+                raise call_not_found(live.call.id)
             if self._legs.usable(self._board.status(request.agent)) is not leg:
                 raise phone_unavailable(request.agent.phone, "NORMAL_CLEARING")
-            self._board.adopt(live)
             self._legs.engage(leg, live)
             self._board.happen(turn, live, Happening.DIAL, agent=request.agent.id, key=record)
-            self._begin(request, live)
         try:
             self._commit(live.written)
         except Refusal:
             with self._board.turn() as turn:
                 self._endings.hung_up(turn, live, "NORMAL_TEMPORARY_FAILURE")
             raise
-        return live
 
     def _key(self, request: Request, planned: Call, key: str | None) -> KeyRecord | None:
         if key is None:

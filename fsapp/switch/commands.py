@@ -18,8 +18,8 @@ __all__ = [
     "BadArgument",
     "api_break",
     "api_bridge",
-    "api_channels",
     "api_exists",
+    "api_get",
     "api_kill",
     "api_set",
     "api_status",
@@ -136,11 +136,6 @@ def api_status() -> str:
     return "api status\n\n"
 
 
-def api_channels() -> str:
-    """All live channels: ``{"row_count": n, "rows": [{"uuid": …}]}``, without rows when none."""
-    return "api show channels as json\n\n"
-
-
 def api_exists(uuid: str) -> str:
     """Answers ``true`` or ``false``."""
     return f"api uuid_exists {_uuid(uuid)}\n\n"
@@ -153,6 +148,11 @@ def api_set(uuid: str, variables: Mapping[str, str]) -> str:
         for name, value in variables.items()
     )
     return f"api uuid_setvar_multi {_uuid(uuid)} {pairs}\n\n"
+
+
+def api_get(uuid: str, variable: str) -> str:
+    """Answers the variable's value, or ``_undef_``."""
+    return f"api uuid_getvar {_uuid(uuid)} {_match(_NAME, variable, 'a variable')}\n\n"
 
 
 def api_bridge(a_leg: str, b_leg: str) -> str:

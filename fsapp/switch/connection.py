@@ -139,13 +139,21 @@ class Connection:
         if name == "SERVER_DISCONNECTED":
             return False
         if name == "SOCKET_DATA":
-            self._replied(event)
+            self._spoken(event, handler)
         elif not self.superseded:
             handler.happened(Event.read(name, event), self)
         return True
 
-    def _replied(self, event: Any) -> None:
+    def _spoken(self, event: Any, handler: Handler) -> None:
+        """Anything that is no event: a reply, or the notice that the channel has ended."""
         kind = event.getHeader("Content-Type")
+        if kind == "text/disconnect-notice":
+            if not self.superseded:
+                handler.happened(Event("DISCONNECT_NOTICE", uuid=self.uuid), self)
+        else:
+            self._replied(kind, event)
+
+    def _replied(self, kind: str, event: Any) -> None:
         if kind == "command/reply":
             text = event.getHeader("Reply-Text") or ""
         elif kind == "api/response":
