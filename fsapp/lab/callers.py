@@ -32,6 +32,7 @@ def call_in(
     destination: str,
     number: str,
     name: str,
+    *,
     context: str,
     variables: Mapping[str, str],
 ) -> Channel:

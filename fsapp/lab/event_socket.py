@@ -72,7 +72,7 @@ class Session(asyncio.Protocol):
         self.transport = transport
         self.exchange.sessions.add(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._finish()
 
     def eof_received(self) -> bool:
@@ -288,14 +288,12 @@ class Session(asyncio.Protocol):
         return "+OK Events Enabled"
 
     def _filter(self, command: Command) -> Outcome:
-        words = command.argument.split(" ", 2)
-        if words[0].lower() == "delete" and len(words) > 1:
-            return self._delete_filter(words[1], words[2] if len(words) > 2 else "")
-        if words[0].lower() == "add":
-            words = words[1:]
-        if len(words) < 2:
+        first, _, rest = command.argument.lstrip(" ").partition(" ")
+        if first.lower() == "delete" and rest:
+            return self._delete_filter(*rest.partition(" ")[::2])
+        name, value = (rest.partition(" ")[::2]) if first.lower() == "add" else (first, rest)
+        if not value:
             return "-ERR invalid syntax"
-        name, value = words[0], " ".join(words[1:])
         self.filters.append((name, value))
         return f"+OK filter added. [{name}]=[{value}]"
 

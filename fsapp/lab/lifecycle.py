@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from fsapp.lab import bridging
-from fsapp.lab.applications import park
+from fsapp.lab import applications, bridge_application, bridging
 from fsapp.lab.channels import Channel
 from fsapp.lab.execution import execute, parse_private_events
 from fsapp.lab.states import ChannelState, Flag
 
-__all__ = ["run"]
+__all__ = ["LOADED", "run"]
+
+LOADED = (applications, bridge_application)
+"""The modules whose applications exist: each enters its own when it is imported."""
 
 
 async def run(channel: Channel) -> None:
@@ -89,7 +91,7 @@ async def _reporting(channel: Channel) -> None:
 
 
 async def _park(channel: Channel) -> None:
-    await park(channel, "")
+    await applications.park(channel, "")
 
 
 async def _rest(_channel: Channel) -> None:

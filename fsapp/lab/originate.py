@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Failure", "dial", "originate_command"]
 
 _DEFAULT_TIMEOUT = 60.0
+_WORDS = range(2, 8)
 _USAGE = (
     "-USAGE: <call url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>] "
     "[<cid_name>] [<cid_num>] [<timeout_sec>]\n"
@@ -52,10 +53,10 @@ class Attempt:
 async def originate_command(exchange: Exchange, argument: str) -> str:
     """``originate {variables}destination &application(data)|extension [dialplan [context]]``."""
     words: list[str] = split_words(argument, " ", 10)
-    if not 2 <= len(words) <= 7:
+    if len(words) not in _WORDS:
         return _USAGE
     words = [word if word.lower() != "undef" else "" for word in words]
-    words += [""] * (7 - len(words))
+    words += [""] * (_WORDS.stop - 1 - len(words))
     target, then, dialplan, context, name, number, seconds = words
     timeout = float(seconds) if seconds.isdigit() else _DEFAULT_TIMEOUT
     outcome = await dial(exchange, target, timeout, name=name, number=number)

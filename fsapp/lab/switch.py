@@ -196,11 +196,13 @@ class LabSwitch:
         context: str = "public",
     ) -> Caller:
         """Call in from outside; returns at once."""
-        exchange = self.exchange
-        return Caller(
-            self,
-            self.do(lambda: call_in(exchange, destination, number, name, context, variables)),
-        )
+
+        def calling() -> Channel:
+            return call_in(
+                self.exchange, destination, number, name, context=context, variables=variables
+            )
+
+        return Caller(self, self.do(calling))
 
     def phone(self, extension: str) -> Phone:
         """The phone behind ``user/<extension>``; a new one answers at once."""

@@ -20,7 +20,7 @@ def split_words(text: str, separator: str, limit: int = 0) -> list[str]:
 
     ``^^:`` at the beginning makes ``:`` the separator.
     """
-    if text.startswith("^^") and len(text) > 3:
+    if text.startswith("^^") and text[3:]:
         separator, text = text[2], text[3:]
     parts = _raw_parts(text, separator, limit)
     return [_clean(part, separator) for part in parts]
@@ -84,9 +84,9 @@ def parse_braces(text: str) -> tuple[dict[str, str], str]:
         if end < 0:
             break
         for pair in split_words(text[1:end], ","):
-            named = split_words(pair, "=", 2)
-            if len(named) == 2:
-                variables[named[0]] = named[1]
+            name, *value = split_words(pair, "=", 2) or [""]
+            if value:
+                variables[name] = value[0]
         text = text[end + 1 :]
     return variables, text
 
