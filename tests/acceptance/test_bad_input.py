@@ -214,7 +214,7 @@ def test_a_control_character(character: str, anna: Agent):
         b"POST /call/hangup HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
         b"POST /call/hangup HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n",
         b"POST /call/hangup HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
         b"\x00" * 1000 + b"\r\n\r\n",
     ],
     ids=range(13),
