@@ -100,7 +100,7 @@ class EventSocket:
             return frame
 
     def events(self) -> Iterator[Frame]:
-        """Every event from now on until the connection ends; use the connection for nothing else."""
+        """Every event from now on until the connection ends; use it for nothing else then."""
         self.stream.settimeout(None)
         while True:
             try:

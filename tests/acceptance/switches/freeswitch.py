@@ -1,0 +1,187 @@
+"""The acceptance suite's real FreeSWITCH, with SIPp as its callers and phones.
+
+FreeSWITCH runs on loopback with ports of its own, around the shipped dialplan/ and conf/ unchanged
+(freeswitch_conf.py). What a phone does is decided by the dial string of its directory user, a
+global variable, and so changes with one api command.
+"""
+
+import os
+import random
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from uuid import uuid4
+
+from .base import NOTHING, EventSocketSwitch, SwitchUnavailable, heard, wait_until
+from .event_socket import EventSocket, EventSocketError
+from .freeswitch_conf import CALLER_VARIABLES, PHONES, phone_variable, write_configuration
+from .freeswitch_lines import FreeSwitchCaller, FreeSwitchPhone
+from .guard import guarded, let_go
+from .sipp import Sipp, Sipps, caller_headers, free_port
+from .watch import Channel, ChannelWatch
+
+READY_LIMIT = 30.0
+LOG_LEVELS = ("warning", "err", "crit", "alert")
+
+
+def freeswitch_program() -> Path:
+    """FreeSWITCH's path from FSAPP_FREESWITCH or PATH, or SwitchUnavailable."""
+    named = os.environ.get("FSAPP_FREESWITCH") or shutil.which("freeswitch")
+    if not named:
+        raise SwitchUnavailable("no freeswitch in PATH, and FSAPP_FREESWITCH is not set")
+    if not os.access(named, os.X_OK):
+        raise SwitchUnavailable(f"{named} (FSAPP_FREESWITCH) cannot be executed")
+    return Path(named).resolve()
+
+
+class FreeSwitch(EventSocketSwitch):
+    """A Switch (see base.py): one FreeSWITCH process with its own configuration and ports."""
+
+    name = "freeswitch"
+    control_password = "ClueCon"
+
+    def __init__(
+        self, directory: Path | None = None, *, log_levels: Sequence[str] = LOG_LEVELS
+    ) -> None:
+        self._program = freeswitch_program()
+        self._own_directory = directory is None
+        self.directory = directory or Path(tempfile.mkdtemp(prefix="fsapp-freeswitch-"))
+        self._log_levels = log_levels
+        self.control_address = f"127.0.0.1:{free_port()}"
+        self.outbound_address = f"127.0.0.1:{free_port()}"
+        self._sip_port = free_port()
+        self.sipps = Sipps(self.directory, self._sip_port)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watch: ChannelWatch | None = None
+
+    @property
+    def watch(self) -> ChannelWatch:
+        """What its channels are doing."""
+        assert self._watch is not None, "FreeSWITCH is not running"
+        return self._watch
+
+    def start(self) -> None:
+        try:
+            self.sipps.start()
+            write_configuration(self.directory, self._globals())
+            self._process = guarded(self._command(), self.directory)
+            wait_until("FreeSWITCH is ready", self._is_ready, READY_LIMIT, every=0.05)
+            self._watch = ChannelWatch(self._connect())
+            self._watch.start()
+            self._warm_up()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _connect(self) -> EventSocket:
+        return EventSocket.connect(self.control_address, self.control_password)
+
+    def _globals(self) -> dict[str, object]:
+        rtp = random.randrange(20000, 28000, 2)
+        return {
+            "domain": "127.0.0.1",
+            "fsapp_control_port": self.control_address.rpartition(":")[2],
+            "fsapp_socket": self.outbound_address,
+            "sip_port": self._sip_port,
+            "rtp_start_port": rtp,
+            "rtp_end_port": rtp + 4000,
+            "log_level": self._log_levels[0],
+            "log_levels": ",".join(self._log_levels),
+            **{phone_variable(phone): self.dial_string(phone) for phone in PHONES},
+        }
+
+    def _command(self) -> list[str]:
+        modules = self._program.parents[1] / "lib" / "freeswitch" / "mod"
+        own = (f"-{kind}" for kind in ("conf", "log", "db", "run"))
+        directories = [word for kind in own for word in (kind, str(self.directory))]
+        return [str(self._program), "-nonat", "-nf", "-nc", *directories, "-mod", str(modules)]
+
+    def _is_ready(self) -> bool:
+        if self._process is None or self._process.poll() is not None:
+            raise RuntimeError(f"FreeSWITCH ended while starting; see {self.directory}")
+        try:
+            return "is ready" in self.api("status") and "RUNNING" in self.api("sofia status")
+        except EventSocketError:
+            self.disconnect()
+            return False
+
+    def _warm_up(self) -> None:
+        """The first background job of a FreeSWITCH delays its events by half a second."""
+        with self._connect() as connection:
+            connection.command("event plain BACKGROUND_JOB")
+            connection.command("bgapi originate user/1101 &hangup")
+            next(connection.events())
+        self.watch.wait("the first call is over", _all_ended)
+
+    def stop(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+        self.disconnect()
+        if self._process is not None:
+            let_go(self._process)
+        self.sipps.stop()
+        if self._own_directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def place_call(
+        self,
+        destination: str = "5900",
+        *,
+        number: str = "2045550100",
+        name: str = "Caller",
+        variables: Mapping[str, str] = NOTHING,
+    ) -> FreeSwitchCaller:
+        unknown = set(variables) - CALLER_VARIABLES
+        if unknown:
+            raise ValueError(f"caller_variables.xml does not know {sorted(unknown)}")
+        call_id = uuid4().hex
+        headers = caller_headers(f"127.0.0.1:{self._sip_port}", destination, number, name)
+        own = {f"X-Var-{key}": value for key, value in variables.items()}
+        self.sipps.callers.tell("MESSAGE", call_id, {**headers, **own})
+        return FreeSwitchCaller(self, call_id, number)
+
+    def phone(self, extension: str) -> FreeSwitchPhone:
+        return FreeSwitchPhone(self, extension)
+
+    def dial_string(self, extension: str, sipp: Sipp | None = None) -> str:
+        """The dial string that makes an extension one of the phones of `sipp`."""
+        return f"sofia/suite/{extension}@{(sipp or self.sipps.answering).address}"
+
+    def set_dial_string(self, extension: str, dial_string: str) -> None:
+        """What the next call to this extension dials."""
+        self.api(f"global_setvar {phone_variable(extension)}={dial_string}")
+
+    def reset(self) -> None:
+        for extension in PHONES:
+            self.set_dial_string(extension, self.dial_string(extension))
+        self.api("hupall NORMAL_CLEARING")
+        self.watch.wait("every call is over", _all_ended)
+
+    def channels(self) -> list[dict[str, str]]:
+        # FreeSWITCH writes that table in batches, up to 0.3 s late; the events are exact.
+        exact = wait_until("show channels is up to date", self._up_to_date, 2.0)
+        return exact[0]
+
+    def _up_to_date(self) -> tuple[list[dict[str, str]]] | None:
+        rows = super().channels()
+        there = {channel.uuid for channel in self.watch.all() if not channel.gone}
+        return (rows,) if {row["uuid"] for row in rows} == there else None
+
+    def hears(self, uuid: str) -> str:
+        channel = self.watch.get(uuid)
+        if channel is None or channel.ended:
+            return "nothing"
+        partner = self.watch.get(self.variable(uuid, "signal_bond"))
+        if partner is not None and not partner.ended:
+            return partner.uuid
+        return next((s for s in map(_sound, channel.innermost()) if s != "silence"), "silence")
+
+
+def _sound(running: tuple[str, str]) -> str:
+    return heard(*running)
+
+
+def _all_ended(channels: list[Channel]) -> bool:
+    return all(channel.ended for channel in channels)

@@ -1,0 +1,54 @@
+"""Writes the configuration the suite's FreeSWITCH starts with.
+
+Everything that does not change from run to run stands in freeswitch_conf/*.xml, around the shipped
+dialplan/ and conf/ as they are; here are only ports and paths, and one user per phone.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+SUITE = Path(__file__).resolve().parent / "freeswitch_conf"
+SHIPPED = Path(__file__).resolve().parents[3]
+
+PHONES = [str(number) for number in range(1101, 1150)]
+"""Extensions that exist; dialling any other 1xxx gives SUBSCRIBER_ABSENT."""
+
+UNREGISTERED = "error/USER_NOT_REGISTERED"
+"""The dial string FreeSWITCH itself makes of a user who is not registered."""
+
+CALLER_VARIABLES = {
+    "organization_id",
+    "fsapp_priority",
+    "fsapp_greeting",
+    "fsapp_music",
+    "fsapp_announcement",
+}
+"""What a caller's X-Var-… headers may set: caller_variables.xml and sipp/callers.xml know these."""
+
+
+def phone_variable(extension: str) -> str:
+    """The global variable that holds an extension's dial string."""
+    return f"phone_{extension}"
+
+
+def user(extension: str) -> str:
+    """The directory user of one phone."""
+    dial_string = f'<param name="dial-string" value="${{{phone_variable(extension)}}}"/>'
+    return f'<user id="{extension}"><params>{dial_string}</params></user>'
+
+
+def write_configuration(directory: Path, variables: Mapping[str, object]) -> None:
+    """Write freeswitch.xml, with these preprocessor variables, and users.xml into `directory`."""
+    users = directory / "users.xml"
+    users.write_text("\n".join(["<include>", *map(user, PHONES), "</include>", ""]))
+    paths = {"suite": SUITE, "shipped": SHIPPED, "users": users, "directory": directory}
+    lines = [
+        '<document type="freeswitch/xml">',
+        *(
+            f'<X-PRE-PROCESS cmd="set" data="{name}={value}"/>'
+            for name, value in {**paths, **variables}.items()
+        ),
+        f'<X-PRE-PROCESS cmd="include" data="{SUITE}/suite.xml"/>',
+        "</document>",
+    ]
+    (directory / "freeswitch.xml").write_text("\n".join([*lines, ""]))
