@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TextIO
 
 from fsapp import shipped
 from fsapp.calls.agent import Agent
@@ -147,5 +148,5 @@ def _introduce(service: Service) -> None:
     _say("Callers arrive by themselves. Ctrl-C ends the demo.\n")
 
 
-def _say(text: str, file: object = None) -> None:
-    print(text, file=file or sys.stdout, flush=True)  # type: ignore[call-overload]
+def _say(text: str, file: TextIO | None = None) -> None:
+    print(text, file=file or sys.stdout, flush=True)

@@ -18,7 +18,7 @@ import threading
 from fsapp.desk.board import Board
 from fsapp.desk.clock import SystemClock
 from fsapp.desk.context import Context, Options
-from fsapp.desk.desk import Desk
+from fsapp.desk.desk import Desk, Health
 from fsapp.desk.handler import EventHandler
 from fsapp.desk.parts import Parts
 from fsapp.desk.restore import restore
@@ -87,7 +87,8 @@ class Service:
         self.control = Control((address.host, address.port), settings.control.password)
         parts = Parts(Context(self.board, self.control, _options(settings)))
         self._handler = EventHandler(parts)
-        self.desk = Desk(parts, self.calls, self.agents, self.contacts, self.database.writer)
+        health = Health(self._database_failure, self._listener_failure)
+        self.desk = Desk(parts, self.calls, self.agents, self.contacts, health)
         restore(self.board, self.calls.live(), self.agents.all())
         host, port = settings.outbound.listen
         self.listener = Listener(host, port, settings.outbound.allow, self._handler)
@@ -96,6 +97,14 @@ class Service:
         except BaseException:
             self.listener.abandon()
             raise
+
+    def _database_failure(self) -> str | None:
+        failure = self.database.writer.failure
+        return None if failure is None else f"The database cannot be written: {failure}"
+
+    def _listener_failure(self) -> str | None:
+        address = self._settings.outbound.listen
+        return None if self.listener.bound else f"Nothing listens at {address} for calls"
 
 
 def serve(settings: Settings) -> int:

@@ -80,6 +80,7 @@ class Arrivals:
         """A call we know, on a new connection; the old one no longer counts."""
         if live.connection is not None:
             live.connection.superseded = True
+            live.superseded.append(live.connection)
         live.connection, live.away, live.alone_since = connection, False, None
         self._music.stopped(live)
         if live.ending or live.call.state is State.TRANSFERRED:

@@ -102,6 +102,8 @@ class LiveCall:
     ending: bool = False
     enders: list[Request] = field(default_factory=list)
     """Who waits for it to end."""
+    superseded: list[Connection] = field(default_factory=list)
+    """Its former connections; closing one is safe only in a conversation (freeswitch.md §3)."""
     partner: LiveCall | None = None
     """The call it is being transferred to, or from."""
     written: Future[None] | None = None

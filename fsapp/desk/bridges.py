@@ -85,8 +85,15 @@ class Bridges:
         self._music.stopped(live)
         if live.call.state is not State.SPEAKING:
             self._board.happen(turn, live, Happening.BRIDGE, channel=leg.uuid)
+        self._close_superseded(turn, live)
         self._board.status(leg.agent).lost_destination = False
         self._board.finish(turn, live.request)
+
+    def _close_superseded(self, turn: Turn, live: LiveCall) -> None:
+        """Only now, while ``socket_resume`` is false, is closing them harmless."""
+        for connection in live.superseded:
+            turn.post(connection, commands.exit_())
+        live.superseded.clear()
 
     def failed(self, turn: Turn, live: LiveCall, leg: Leg, cause: str) -> None:
         """The leg failed before or while it was joined: the caller keeps place and music."""

@@ -7,7 +7,7 @@ Who asks, which verb, which parameters come in; the JSON document of the answer 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from dataclasses import dataclass
 
 import sqlite_utils
 
@@ -25,31 +25,33 @@ from fsapp.store.agents import Agents
 from fsapp.store.calls import Calls
 from fsapp.store.contacts import Contacts
 
-__all__ = ["Desk"]
+__all__ = ["Desk", "Health"]
 
 Document = dict[str, object]
 Parameters = Mapping[str, str]
 Verb = Callable[[Agent, Parameters], Document]
 
 
-class Failing(Protocol):
-    """Something that knows why it does not work (the database's writer)."""
+@dataclass(frozen=True)
+class Health:
+    """What the desk stands on but does not drive; each answers a sentence when it fails."""
 
-    failure: str | None
+    database: Callable[[], str | None]
+    listener: Callable[[], str | None]
 
 
 class Desk:
     """Answers agents' requests; its methods run on request threads."""
 
     def __init__(
-        self, parts: Parts, calls: Calls, agents: Agents, contacts: Contacts, database: Failing
+        self, parts: Parts, calls: Calls, agents: Agents, contacts: Contacts, health: Health
     ) -> None:
         self._context = parts.context
         self._board = parts.context.board
         self._agents = agents
         self._calls = calls
         self._contacts = contacts
-        self._database = database
+        self._health = health
         self._pickup = Pickup(parts, calls)
         self._park = Park(parts)
         self._hangup = Hangup(parts)
@@ -94,12 +96,15 @@ class Desk:
 
     def readiness(self) -> dict[str, str]:
         """Empty when calls can be worked; else what is missing, each in a sentence."""
-        missing = {}
+        switch = None
         if self._context.control.connection is None:
-            missing["switch"] = self._context.control.failure or "FreeSWITCH is not connected"
-        if self._database.failure is not None:
-            missing["database"] = f"The database cannot be written: {self._database.failure}"
-        return missing
+            switch = self._context.control.failure or "FreeSWITCH is not connected"
+        checks = {
+            "switch": switch,
+            "database": self._health.database(),
+            "listener": self._health.listener(),
+        }
+        return {name: why for name, why in checks.items() if why is not None}
 
     def _call_list(self, agent: Agent, _: Parameters) -> Document:
         with self._board.turn():

@@ -94,20 +94,19 @@ class Endings:
             self._conversation_lost(turn, live, cause)
 
     def settle(self, turn: Turn, live: LiveCall) -> None:
-        """The customer came back from a conversation: is it over, and whose doing was it?"""
+        """Customer and leg are no longer bridged: is it over, and whose doing was it?"""
         leg = live.leg
-        if live.call.state is not State.SPEAKING or live.ending or not live.returned:
+        if live.call.state is not State.SPEAKING or live.ending or _being_moved(live):
             return
-        if live.lost_leg:
+        if live.lost_leg and live.returned:
             self._back_to_queue(turn, live)
-        elif leg is not None and leg.phase is LegPhase.IDLE:
+        elif leg is not None and leg.phase is LegPhase.IDLE and live.bridging is None:
+            # Both are there: a transfer that came to nothing has pulled them apart.
             self._bridges.start(turn, live, leg)
 
     def _conversation_lost(self, turn: Turn, live: LiveCall, cause: str) -> None:
         live.leg = None
-        if live.ending or live.partner is not None:
-            return
-        if live.request is not None and live.request.verb == "call/park":
+        if live.ending or _being_moved(live):
             return
         if cause == HUNG_UP:
             self.end(turn, live)
@@ -169,6 +168,12 @@ class Endings:
         with self._board.turn() as turn:
             if leg.live is None:
                 self._legs.release(turn, leg)
+
+
+def _being_moved(live: LiveCall) -> bool:
+    """Whether a park or a transfer is taking the call out of its conversation just now."""
+    parking = live.request is not None and live.request.verb == "call/park"
+    return parking or live.partner is not None
 
 
 def _gone(request: Request, live: LiveCall) -> Refusal:

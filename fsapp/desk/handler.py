@@ -98,11 +98,14 @@ class EventHandler:
     def _of_leg(self, turn: Turn, leg: Leg, event: Event) -> None:
         if event.name in _ENDED:
             self._legs.gone(turn, leg, event.cause)
-        elif event.name == "CHANNEL_PARK" and leg.phase is LegPhase.BRIDGED:
+        elif event.name == "CHANNEL_PARK" and event.state == "CS_PARK":
             self._parked(turn, leg)
 
     def _parked(self, turn: Turn, leg: Leg) -> None:
-        """The leg has come out of a bridge and stays."""
+        """The leg has come out of a bridge and stays. (A leg that arrives is told to be parked,
+        too, but in the state CS_EXECUTE.)"""
+        if leg.phase is not LegPhase.BRIDGED:
+            return
         live = leg.live
         if live is not None and live.call.state is State.SPEAKING and live.leg is leg:
             leg.phase = LegPhase.IDLE

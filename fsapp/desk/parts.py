@@ -24,7 +24,7 @@ class Parts:
         self.music = Music(context)
         self.bridges = Bridges(context, self.legs, self.music)
         self.endings = Endings(context, self.legs, self.bridges, self.music)
-        self.transfers = Transfers(context, self.legs, self.music)
+        self.transfers = Transfers(context, self.legs, self.bridges, self.music)
         self.arrivals = Arrivals(context, self.legs, self.bridges, self.endings, self.music)
         self.census = Census(context, self.legs, self.endings)
         self.endings.transfer_broken = self.transfers.broken

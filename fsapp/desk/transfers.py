@@ -13,8 +13,8 @@ from fsapp.calls.call import State
 from fsapp.calls.guard import DESTINATION_GONE
 from fsapp.calls.refusals import Refusal, bridge_failed, dependency_timeout
 from fsapp.calls.table import Happening
-from fsapp.desk.board import Leg, LiveCall, Request, Turn
-from fsapp.desk.bridges import conversation_variables, waiting_variables
+from fsapp.desk.board import Leg, LegPhase, LiveCall, Request, Turn
+from fsapp.desk.bridges import Bridges, conversation_variables, waiting_variables
 from fsapp.desk.context import Context
 from fsapp.desk.legs import Legs
 from fsapp.desk.music import Music
@@ -38,10 +38,11 @@ TOGETHER = {
 class Transfers:
     """Begins transfers and says what became of them."""
 
-    def __init__(self, context: Context, legs: Legs, music: Music) -> None:
+    def __init__(self, context: Context, legs: Legs, bridges: Bridges, music: Music) -> None:
         self._context = context
         self._board = context.board
         self._legs = legs
+        self._bridges = bridges
         self._music = music
 
     def start(self, turn: Turn, request: Request, source: LiveCall, destination: LiveCall) -> None:
@@ -128,8 +129,20 @@ class Transfers:
             turn.post(live.connection, commands.api_set(live.call.id, variables))
             self._music.start(turn, live)
 
-    def _speak_on(self, turn: Turn, destination: LiveCall) -> None:
-        leg = destination.leg
-        if leg is not None and leg.connection is not None:
-            leg.stays = False
-            turn.post(leg.connection, commands.api_set(leg.uuid, {"park_after_bridge": ""}))
+    def _speak_on(self, turn: Turn, live: LiveCall) -> None:
+        leg = live.leg
+        if leg is None:
+            return
+        if leg.phase is LegPhase.IDLE:
+            self._bridges.start(turn, live, leg)
+        else:
+            # The bridge may just be breaking: the leg must survive that, and is joined again.
+            limit = self._context.options.switch_timeout
+            self._board.clock.later(limit, lambda: self._no_longer_stays(live, leg))
+
+    def _no_longer_stays(self, live: LiveCall, leg: Leg) -> None:
+        with self._board.turn() as turn:
+            unused = live.partner is None and live.leg is leg and leg.phase is LegPhase.BRIDGED
+            if unused and leg.stays and leg.connection is not None:
+                leg.stays = False
+                turn.post(leg.connection, commands.api_set(leg.uuid, {"park_after_bridge": ""}))

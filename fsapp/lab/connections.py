@@ -40,6 +40,8 @@ class OutboundSession(Session):
         super().connection_made(transport)
         self.exchange.hold(self.channel, self)
         self.exchange.clock.call_later(_PATIENCE, self._lose_patience)
+        if self.channel.down:
+            self.channel_down()
 
     def _lose_patience(self) -> None:
         if not self.connected:

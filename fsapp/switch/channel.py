@@ -80,6 +80,7 @@ class Event:
 
     name: str
     uuid: str = ""
+    state: str = ""
     cause: str = ""
     other_uuid: str = ""
     application: str = ""
@@ -99,6 +100,7 @@ class Event:
         return cls(
             name,
             uuid=harmless(headers.getHeader("Unique-ID")),
+            state=harmless(headers.getHeader("Channel-State")),
             cause=harmless(headers.getHeader("Hangup-Cause")),
             other_uuid=harmless(headers.getHeader("Other-Leg-Unique-ID")),
             **_of_execution(name, headers),
