@@ -114,9 +114,10 @@ class Arrivals:
         leg, live.leg = live.leg, None
         self._board.happen(turn, live, Happening.PARK)
         self._wait_again(turn, live)
-        if leg is not None:
-            self._legs.rest(turn, leg)
-        self._board.finish(turn, live.request)
+        if leg is None or leg.phase is LegPhase.GONE:
+            self._board.finish(turn, live.request)
+        else:
+            self._legs.rest_when_parked(turn, leg, live.request)
 
     def _give_up_waiting(self, live: LiveCall) -> None:
         """Nobody has said what became of the leg: the caller must not wait for that."""

@@ -68,6 +68,8 @@ class Leg:
     """The call it is in, or is being put into."""
     request: Request | None = None
     """Who waits for the phone to be answered."""
+    parking: Request | None = None
+    """The park that waits until FreeSWITCH has taken this leg out of the conversation."""
     stays: bool = False
     """Whether it survives the end of its bridge (``park_after_bridge``)."""
     unwanted: bool = False

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 3.0
 """FreeSWITCH keeps ``originate_timeout`` itself; only after this much more we stop waiting."""
 
+PARK_SECONDS = 1.0
+"""How long FreeSWITCH may take to say that a leg has left its bridge."""
+
 
 def displayable(text: str) -> str:
     """A caller's name or number as it may stand in an originate variable."""
@@ -78,6 +81,28 @@ class Legs:
         idle = self._context.options.idle_timeout
         leg.timer = self._board.clock.later(idle, lambda: self._expire(leg))
         turn.agents.add(leg.agent.id)
+        self._parked(turn, leg)
+
+    def rest_when_parked(self, turn: Turn, leg: Leg, request: Request | None) -> None:
+        """After park: the leg is free once it has left its bridge, and ``request`` done then.
+
+        Joined with another call before that, FreeSWITCH never bridges it (measured).
+        """
+        leg.live, leg.parking = None, request
+        if leg.phase is LegPhase.BRIDGED:
+            self._forget_timer(leg)
+            leg.timer = self._board.clock.later(PARK_SECONDS, lambda: self._rest_late(leg))
+        else:
+            self.rest(turn, leg)
+
+    def _rest_late(self, leg: Leg) -> None:
+        with self._board.turn() as turn:
+            if leg.live is None and leg.phase is LegPhase.BRIDGED:
+                self.rest(turn, leg)
+
+    def _parked(self, turn: Turn, leg: Leg) -> None:
+        request, leg.parking = leg.parking, None
+        self._board.finish(turn, request)
 
     def engage(self, leg: Leg, live: LiveCall) -> None:
         """The leg is being put into a call."""
@@ -105,6 +130,7 @@ class Legs:
             status.leg = None
         turn.agents.add(leg.agent.id)
         log.info("leg %s of %s ended: %s", leg.uuid, leg.agent.id, cause)
+        self._parked(turn, leg)
         self.lost(turn, leg, cause)
         then, leg.then = leg.then, None
         if then is not None:
