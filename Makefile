@@ -3,13 +3,16 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --quiet
 
-.PHONY: demo test acceptance lint clean
+.PHONY: demo test setup acceptance lint clean
 
 demo: $(UV)
 	$(RUN) fsapp demo
 
 test: $(UV) lint
 	$(RUN) pytest
+
+setup: $(UV)
+	$(UV) sync --quiet
 
 acceptance: $(UV)
 	$(RUN) pytest tests/acceptance --switch=freeswitch
