@@ -220,6 +220,13 @@ class Channel:
         self.exchange.hung_up(self)
         self.wake()
 
+    def abandon(self) -> None:
+        """Leave the switch without a word: the channel's run failed."""
+        self.hangup("CRASH")
+        self.note_hangup()
+        self.endpoint.ended(self)
+        self.state = ChannelState.CS_DESTROY
+
     def note_hangup(self) -> None:
         """Write down cause and time, before CHANNEL_HANGUP_COMPLETE."""
         self.times.hangup = self._micros()

@@ -41,7 +41,13 @@ class OutboundSession(Session):
         self.exchange.hold(self.channel, self)
         self.exchange.clock.call_later(_PATIENCE, self._lose_patience)
         if self.channel.down:
-            self.channel_down()
+            self.close()
+
+    def data_received(self, data: bytes) -> None:
+        if self.channel.down:
+            self._notice_hangup()
+        if not self.finished:
+            super().data_received(data)
 
     def _lose_patience(self) -> None:
         if not self.connected:

@@ -39,6 +39,11 @@ class Command:
         return self.line.split(" ", 1)[0].lower()
 
     @property
+    def api_name(self) -> str:
+        """The API command's name in ``api`` and ``bgapi``, else nothing."""
+        return self.argument.split(" ", 1)[0] if self.verb in {"api", "bgapi"} else ""
+
+    @property
     def argument(self) -> str:
         """What follows the first word."""
         return self.line.partition(" ")[2]
@@ -143,9 +148,8 @@ class Session(asyncio.Protocol):
     def _pump(self) -> None:
         while self._commands and not self._busy and not self.finished:
             command = self._commands.popleft()
-            if not self.exchange.faults.takes(self, command):
-                continue
-            self._carry_out(command)
+            if self.exchange.faults.takes(self, command):
+                self._carry_out(command)
 
     def _carry_out(self, command: Command) -> None:
         """Carry a command out; what it causes is told after its reply."""
@@ -153,6 +157,7 @@ class Session(asyncio.Protocol):
         outcome = self._handler(command)(command)
         if isinstance(outcome, str):
             self.reply(outcome or "-ERR command not found")
+        self.exchange.faults.answered(self)
         if outcome is None or isinstance(outcome, str):
             self._tell_held()
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import itertools
+import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -43,6 +44,7 @@ class Exchange:
         streams: Iterable[str] = (),
         settings: dict[str, str] | None = None,
     ) -> None:
+        self.loop = asyncio.get_running_loop()
         self.clock = clock
         self.latency = latency
         self.dialplan = dialplan
@@ -56,6 +58,7 @@ class Exchange:
         self.phones = PhoneBook(self)
         self.faults = Faults(self)
         self.calls_taken = 0
+        self.failures = 0
         self._sequence = itertools.count(1)
         self._numbers = itertools.count(1)
         self._listening: dict[str | None, set[Session]] = defaultdict(set)
@@ -119,7 +122,12 @@ class Exchange:
         self.spawn(self._live(channel))
 
     async def _live(self, channel: Channel) -> None:
-        await run(channel)
+        try:
+            await run(channel)
+        except Exception:
+            logging.getLogger("fsapp.lab").exception("the run of %r failed", channel)
+            self.failures += 1
+            channel.abandon()
         self._destroy_when_free(channel)
 
     def hung_up(self, channel: Channel) -> None:

@@ -6,7 +6,6 @@ always exist) and mod_tone_stream's documentation (``%(on,off,frequencies)``, ``
 
 from __future__ import annotations
 
-import contextlib
 import re
 import wave
 from collections.abc import Container
@@ -18,6 +17,7 @@ __all__ = ["Sound", "find_sound"]
 _TONE = re.compile(r"%\((\d+),(\d+)[^)]*\)")
 _OPTIONS = re.compile(r"^\{[^}]*\}")
 _MILLISECOND = 0.001
+_TELEPHONE_RATE = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,9 @@ def _sequence(source: str, rest: str, streams: Container[str]) -> Sound | None:
 
 
 def _file_seconds(path: Path) -> float | None:
-    if not path.is_file():
+    """A wave file's length; None for what is no such file, or no file name at all."""
+    try:
+        with wave.open(str(path), "rb") as file:
+            return file.getnframes() / (file.getframerate() or _TELEPHONE_RATE)
+    except (wave.Error, EOFError, OSError, ValueError):
         return None
-    with contextlib.suppress(wave.Error, EOFError, OSError), wave.open(str(path), "rb") as file:
-        return file.getnframes() / (file.getframerate() or 8000)
-    return None
