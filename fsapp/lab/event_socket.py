@@ -86,6 +86,8 @@ class Session(asyncio.Protocol):
 
     def close(self) -> None:
         """Say goodbye and close."""
+        if self.exchange.faults.holds_open(self):
+            return
         self.write(self._notice("disconnect"))
         self._finish()
 

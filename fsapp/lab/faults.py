@@ -13,6 +13,7 @@ from __future__ import annotations
 import enum
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,7 @@ class Faults:
         self._backlog: defaultdict[Session, list[bytes]] = defaultdict(list)
         self._vanished: set[Session] = set()
         self._muted: set[Session] = set()
+        self._judged: tuple[Event | None, Order | None] = (None, None)
 
     # -- ordering ----------------------------------------------------------------------
 
@@ -121,7 +123,7 @@ class Faults:
 
     def break_connections(self, uuid: str | None = None) -> None:
         """Reset a channel's connections (None: all there are, the control one included)."""
-        self._soon(lambda: [_abort(session) for session in self._connections(uuid)])
+        self._soon(lambda: self._break(uuid))
 
     def clear(self) -> None:
         """Nothing goes wrong any more."""
@@ -165,14 +167,13 @@ class Faults:
 
     def event(self, session: Session, event: Event) -> None:
         """Send an event to the peer, as ordered."""
-        frame = event.frame()
-        order = self._use({event.name}, _OF_EVENTS, event.unique_id)
-        match order.kind if order else None:
-            case None:
-                self.write(session, frame)
+        frame, order = event.frame(), self._order_for(event)
+        if order is None:
+            self.write(session, frame)
+            return
+        match order.kind:
             case Kind.LATE:
-                delay = order.seconds if order else 0.0
-                self._exchange.clock.call_later(delay, lambda: self.write(session, frame))
+                self._exchange.clock.call_later(order.seconds, lambda: self.write(session, frame))
             case Kind.DOUBLED:
                 self.write(session, frame)
                 self.write(session, frame)
@@ -180,6 +181,16 @@ class Faults:
                 self.write(session, frame[: len(frame) // 2])
                 if session.transport is not None:
                     session.transport.close()
+
+    def _order_for(self, event: Event) -> Order | None:
+        """The order for an event, the same for every connection that gets it."""
+        if self._judged[0] is not event:
+            self._judged = (event, self._use({event.name}, _OF_EVENTS, event.unique_id))
+        return self._judged[1]
+
+    def holds_open(self, session: Session) -> bool:
+        """Whether the connection may not be closed, its peer having vanished."""
+        return session in self._vanished
 
     def refusal(self, command: str) -> str | None:
         """The refusal ordered for an API command."""
@@ -203,8 +214,7 @@ class Faults:
                     return order
         return None
 
-    def _soon(self, action: object) -> None:
-        assert callable(action)
+    def _soon(self, action: Callable[[], object]) -> None:
         self._exchange.loop.call_soon_threadsafe(action)
 
     def _send_backlog(self) -> None:
@@ -219,7 +229,7 @@ class Faults:
             return sessions
         return [s for s in sessions if s.channel is not None and s.channel.uuid == uuid]
 
-
-def _abort(session: Session) -> None:
-    if session.transport is not None:
-        session.transport.abort()
+    def _break(self, uuid: str | None) -> None:
+        for session in self._connections(uuid):
+            if session.transport is not None:
+                session.transport.abort()
