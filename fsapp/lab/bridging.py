@@ -245,6 +245,7 @@ async def _talk(one: Channel, other: Channel) -> bool:
     one.exchange.changed()
     await _until_both_bridged(one, other)
     one.hearing = other.uuid
+    one.exchange.changed()
     clean_exit = await _until_apart(one, other)
     one.watchers.discard(other)
     one.flags.discard(Flag.BRIDGED)

@@ -233,6 +233,15 @@ class LabSwitch:
 
         return self.do(heard)
 
+    def wait_hears(self, uuid: str, what: str, limit: float = _LIMIT) -> None:
+        """Wait until a channel hears ``what``."""
+
+        def holds() -> bool:
+            channel = self.exchange.channels.get(uuid)
+            return channel is not None and channel.hearing == what
+
+        self.wait_for(holds, f"{uuid} hears {what}", limit)
+
     def live_channels(self) -> list[str]:
         """Unique-IDs of the channels that are not hung up."""
         return self.do(
@@ -252,6 +261,15 @@ class Caller:
     def hang_up(self) -> None:
         """Hang up, answered or not."""
         self._switch.do(lambda: hang_up(self._channel))
+
+    def presses(self, keys: str) -> None:
+        """Press keys."""
+
+        def pressing() -> None:
+            for key in keys:
+                self._channel.press(key)
+
+        self._switch.do(pressing)
 
     @property
     def is_answered(self) -> bool:
@@ -280,6 +298,11 @@ class Caller:
         """Wait until she hears ``what``."""
         promise = f"the caller hears {what}"
         self._switch.wait_for(lambda: self._channel.hearing == what, promise, limit)
+
+    def wait_until(self, application: str, limit: float = _LIMIT) -> None:
+        """Wait until her call executes ``application``."""
+        promise = f"the call executes {application}"
+        self._switch.wait_for(lambda: self._channel.application == application, promise, limit)
 
     def wait_ended(self, limit: float = _LIMIT) -> str:
         """Wait until her call is over; its cause."""
