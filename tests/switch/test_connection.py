@@ -1,0 +1,218 @@
+"""One Event Socket connection: order, nothing lost, nothing left behind. On real sockets."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from fsapp.switch.channel import Reply
+from tests.switch.peer import LIMIT, UUID, Line, nothing_left, wait_until
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    with nothing_left():
+        line = Line()
+        yield line
+        line.close()
+
+
+def ask(line: Line, *commands: str) -> Future[Reply]:
+    """Posts; the future has the reply to the last command."""
+    answered: Future[Reply] = Future()
+    line.connection.post(*commands, on_reply=answered.set_result)
+    return answered
+
+
+def test_replies_go_to_their_commands_in_order(line: Line) -> None:
+    answers = [ask(line, f"api {number}\n\n") for number in range(3)]
+    line.connection.flush()
+    line.peer.expect("api 0", "api 1", "api 2")
+    for number in range(3):
+        line.peer.api(f"+OK {number}")
+    assert [answer.result(LIMIT).text for answer in answers] == ["+OK 0", "+OK 1", "+OK 2"]
+
+
+def test_a_reply_and_an_api_response_are_counted_alike(line: Line) -> None:
+    first, second = ask(line, "myevents\n\n"), ask(line, "api status\n\n")
+    line.connection.flush()
+    line.peer.expect("myevents", "api status")
+    line.peer.reply("+OK Events Enabled")
+    line.peer.api("UP 0 years")
+    assert first.result(LIMIT).text == "+OK Events Enabled"
+    assert second.result(LIMIT).text == "UP 0 years"
+
+
+def test_only_the_last_command_of_a_post_is_answered_to_its_poster(line: Line) -> None:
+    answer = ask(line, "api first\n\n", "api last\n\n")
+    line.connection.flush()
+    line.peer.expect("api first", "api last")
+    line.peer.api("of the first")
+    line.peer.api("of the last")
+    assert answer.result(LIMIT).text == "of the last"
+
+
+def test_a_refusal_is_a_refusal_and_an_answer_is_none(line: Line) -> None:
+    good, bad = ask(line, "api good\n\n"), ask(line, "api bad\n\n")
+    line.connection.flush()
+    line.peer.expect("api good", "api bad")
+    line.peer.api("+OK\n")
+    line.peer.api("-ERR No such channel!\n")
+    assert not good.result(LIMIT).refused
+    assert bad.result(LIMIT) == Reply("-ERR No such channel!")
+    assert bad.result().refused
+
+
+def test_events_between_replies_do_not_shift_them(line: Line) -> None:
+    first, second = ask(line, "api 1\n\n"), ask(line, "api 2\n\n")
+    line.connection.flush()
+    line.peer.expect("api 1", "api 2")
+    line.peer.api("one")
+    line.peer.event("CHANNEL_HANGUP", Unique_ID=UUID, Hangup_Cause="NORMAL_CLEARING")
+    line.peer.notice()
+    line.peer.api("two")
+    assert (first.result(LIMIT).text, second.result(LIMIT).text) == ("one", "two")
+    assert line.handler.names() == ["CHANNEL_HANGUP", "DISCONNECT_NOTICE"]
+    assert line.handler.events[0].cause == "NORMAL_CLEARING"
+    assert line.handler.events[1].uuid == UUID
+
+
+def test_an_answer_nobody_asked_for_is_passed_over(line: Line) -> None:
+    line.peer.api("unasked")
+    line.peer.event("CHANNEL_ANSWER", Unique_ID=UUID)
+    wait_until(lambda: line.handler.names() == ["CHANNEL_ANSWER"], "the event never came")
+    answer = ask(line, "api 1\n\n")
+    line.connection.flush()
+    line.peer.expect("api 1")
+    line.peer.api("one")
+    assert answer.result(LIMIT).text == "one"
+
+
+def test_a_flush_writes_everything_posted_at_once(line: Line) -> None:
+    line.connection.post("api 1\n\n", "api 2\n\n")
+    line.connection.post("exit\n\n")
+    assert line.esl.writes == []
+    line.connection.flush()
+    assert line.esl.writes == ["api 1\n\napi 2\n\nexit\n\n"]
+
+
+def test_a_flush_of_nothing_writes_nothing(line: Line) -> None:
+    line.connection.flush()
+    assert line.esl.writes == []
+
+
+def test_many_threads_posting_lose_nothing_and_keep_each_ones_order(line: Line) -> None:
+    threads, each = 16, 50
+    echo = threading.Thread(target=line.peer.echo)
+    echo.start()
+    barrier = threading.Barrier(threads)
+
+    def talk(name: int) -> list[str]:
+        barrier.wait(LIMIT)
+        answers = []
+        for number in range(each):
+            answers.append(ask(line, f"api {name} {number}\n\n"))
+            line.connection.flush()
+        return [answer.result(LIMIT).text for answer in answers]
+
+    with ThreadPoolExecutor(threads) as pool:
+        heard = list(pool.map(talk, range(threads)))
+    assert heard == [[f"{name} {number}" for number in range(each)] for name in range(threads)]
+    written = "".join(line.esl.writes).split("\n\n")[:-1]
+    for name in range(threads):
+        mine = [command for command in written if command.startswith(f"api {name} ")]
+        assert mine == [f"api {name} {number}" for number in range(each)]
+    line.connection.close()
+    echo.join(LIMIT)
+
+
+def test_a_connection_closed_in_mid_command_answers_every_waiter_as_lost(line: Line) -> None:
+    answers = [ask(line, f"api {number}\n\n") for number in range(3)]
+    line.connection.flush()
+    line.peer.expect("api 0", "api 1", "api 2")
+    line.peer.api("zero")
+    assert answers[0].result(LIMIT).text == "zero"
+    line.peer.close()
+    assert [answer.result(LIMIT) for answer in answers[1:]] == [Reply("", lost=True)] * 2
+    wait_until(lambda: line.handler.ended == [line.connection], "nobody was told of the end")
+
+
+def test_what_is_posted_to_a_closed_connection_is_lost_at_once(line: Line) -> None:
+    line.connection.close()
+    line.thread.join(LIMIT)
+    answer = ask(line, "api late\n\n")
+    line.connection.flush()
+    assert answer.result(0) == Reply("", lost=True)
+    assert answer.result().refused
+    assert line.esl.writes == []
+
+
+def test_posters_against_the_end_of_the_connection_are_all_answered(line: Line) -> None:
+    """Whichever of them comes first: nobody waits for an answer that never comes."""
+    echo = threading.Thread(target=line.peer.echo)
+    echo.start()
+    threads, started = 8, threading.Barrier(9)
+
+    def talk(name: int) -> list[Future[Reply]]:
+        started.wait(LIMIT)
+        answers = []
+        for number in range(100):
+            answers.append(ask(line, f"api {name} {number}\n\n"))
+            line.connection.flush()
+        return answers
+
+    with ThreadPoolExecutor(threads) as pool:
+        talking = [pool.submit(talk, name) for name in range(threads)]
+        started.wait(LIMIT)
+        line.connection.close()
+        answers = [answer for talk_ in talking for answer in talk_.result(LIMIT)]
+    replies = [answer.result(LIMIT) for answer in answers]
+    assert len(replies) == threads * 100
+    assert all(reply.lost or reply.text for reply in replies)
+    echo.join(LIMIT)
+
+
+def test_a_peer_that_resets_the_connection_ends_it(line: Line) -> None:
+    answer = ask(line, "api 1\n\n")
+    line.connection.flush()
+    line.peer.expect("api 1")
+    line.peer.vanish()
+    assert answer.result(LIMIT).lost
+    wait_until(lambda: line.connection.closed, "the reset went unnoticed")
+
+
+def test_events_of_a_superseded_connection_are_not_told(line: Line) -> None:
+    line.connection.superseded = True
+    line.peer.event("CHANNEL_HANGUP", Unique_ID=UUID, Hangup_Cause="NORMAL_CLEARING")
+    line.peer.notice()
+    answer = ask(line, "api 1\n\n")
+    line.connection.flush()
+    line.peer.expect("api 1")
+    line.peer.api("one")
+    assert answer.result(LIMIT).text == "one"
+    assert line.handler.events == []
+
+
+def test_a_result_of_a_background_job_carries_its_job_and_body(line: Line) -> None:
+    line.peer.event("BACKGROUND_JOB", "-ERR USER_BUSY\n", Job_UUID="job-1")
+    wait_until(lambda: line.handler.events, "the result never came")
+    event = line.handler.events[0]
+    assert (event.job, event.body) == ("job-1", "-ERR USER_BUSY")
+
+
+def test_closing_twice_and_after_the_end_is_harmless(line: Line) -> None:
+    line.connection.close()
+    line.connection.close()
+    line.thread.join(LIMIT)
+    line.connection.close()
+    assert line.handler.ended == [line.connection]
+
+
+def test_a_peer_that_reads_nothing_does_not_hold_posters(line: Line) -> None:
+    """Posting does no I/O: only who flushes can be held by a slow peer."""
+    for number in range(20_000):
+        line.connection.post(f"api {number} {'x' * 200}\n\n")
+    assert line.esl.writes == []

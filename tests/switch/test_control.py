@@ -1,0 +1,211 @@
+"""The control connection: it comes back by itself, says what is wrong, and stops at once."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+
+import pytest
+
+from fsapp.switch import control as control_module
+from fsapp.switch.channel import Reply
+from fsapp.switch.control import Control
+from tests.switch.peer import LIMIT, EventSocket, NotingHandler, nothing_left, wait_until
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(control_module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(control_module, "LONGEST_PAUSE", 0.05)
+    with nothing_left():
+        yield
+
+
+@pytest.fixture
+def switch(_nothing_left: None) -> Iterator[EventSocket]:
+    switch = EventSocket()
+    yield switch
+    switch.close()
+
+
+class Controlled:
+    """A control connection with what it told."""
+
+    def __init__(self, address: tuple[str, int], password: str = "ClueCon") -> None:
+        self.control = Control(address, password)
+        self.handler = NotingHandler()
+        self.came_up = 0
+        self.control.start(self.handler, self._came_up)
+
+    def _came_up(self) -> None:
+        assert self.control.connection is not None
+        self.came_up += 1
+
+    def wait_up(self, times: int = 1) -> None:
+        wait_until(lambda: self.came_up == times, f"FreeSWITCH did not come up {times} times")
+
+    def ask(self, command: str) -> Future[Reply]:
+        answered: Future[Reply] = Future()
+        connection = self.control.connection
+        assert connection is not None
+        connection.post(command, on_reply=answered.set_result)
+        connection.flush()
+        return answered
+
+
+def test_it_says_that_nothing_was_asked_yet() -> None:
+    assert Control(("127.0.0.1", 8021), "x").failure == (
+        "FreeSWITCH at 127.0.0.1:8021 was not asked yet"
+    )
+
+
+def test_it_answers_commands_and_has_no_failure(switch: EventSocket) -> None:
+    controlled = Controlled(switch.address)
+    controlled.wait_up()
+    assert controlled.control.failure is None
+    assert controlled.ask("api status\n\n").result(LIMIT).text == "status"
+    controlled.control.stop()
+
+
+def test_it_subscribes_to_results_of_background_jobs(switch: EventSocket) -> None:
+    controlled = Controlled(switch.address)
+    controlled.wait_up()
+    switch.admitted[0].event("BACKGROUND_JOB", "+OK x\n", Job_UUID="job-1")
+    wait_until(lambda: controlled.handler.events, "the result was not told")
+    assert controlled.handler.events[0].job == "job-1"
+    controlled.control.stop()
+
+
+def test_it_comes_back_when_the_connection_was_lost(switch: EventSocket) -> None:
+    controlled = Controlled(switch.address)
+    controlled.wait_up()
+    first = controlled.control.connection
+    switch.hang_up()
+    controlled.wait_up(2)
+    assert controlled.control.connection is not first
+    assert controlled.handler.ended == [first]
+    assert controlled.ask("api status\n\n").result(LIMIT).text == "status"
+    controlled.control.stop()
+
+
+def test_a_lost_connection_is_named_while_it_lasts(
+    switch: EventSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_module, "FIRST_PAUSE", LIMIT)
+    controlled = Controlled(switch.address)
+    controlled.wait_up()
+    switch.hang_up()
+    host, port = switch.address
+    closed = f"FreeSWITCH at {host}:{port} closed the connection"
+    wait_until(lambda: controlled.control.failure == closed, "the loss was not named")
+    assert controlled.control.connection is None
+    controlled.control.stop()
+
+
+def test_a_wrong_password_is_named(switch: EventSocket) -> None:
+    controlled = Controlled(switch.address, "wrong")
+    host, port = switch.address
+    refused = f"FreeSWITCH at {host}:{port} refused the control password"
+    wait_until(lambda: controlled.control.failure == refused, "the refusal was not named")
+    assert controlled.control.connection is None
+    controlled.control.stop()
+
+
+def test_an_unreachable_switch_is_named_and_found_when_it_comes() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = ("127.0.0.1", server.getsockname()[1])
+    controlled = Controlled(address)
+    silent = f"FreeSWITCH does not answer at 127.0.0.1:{address[1]}:"
+    wait_until(
+        lambda: str(controlled.control.failure).startswith(silent), "the silence was not named"
+    )
+    switch = EventSocket(port=address[1])
+    controlled.wait_up()
+    controlled.control.stop()
+    switch.close()
+
+
+def test_something_else_at_the_address_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_talk_http, args=(server,))
+        thread.start()
+        controlled = Controlled(("127.0.0.1", server.getsockname()[1]))
+        wait_until(lambda: "no Event Socket" in str(controlled.control.failure), "it was not named")
+        controlled.control.stop()
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(LIMIT)
+
+
+def _talk_http(server: socket.socket) -> None:
+    try:
+        while True:
+            sock, _ = server.accept()
+            with sock:
+                sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    except OSError:
+        pass
+
+
+def test_a_switch_that_accepts_and_says_nothing_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(control_module, "GREETING_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = ("127.0.0.1", server.getsockname()[1])
+        controlled = Controlled(address)
+        wait_until(lambda: "timed out" in str(controlled.control.failure), "it waits for ever")
+        controlled.control.stop()
+
+
+@pytest.mark.parametrize("up", [True, False], ids=["connected", "reconnecting"])
+def test_stop_is_prompt(switch: EventSocket, monkeypatch: pytest.MonkeyPatch, up: bool) -> None:
+    monkeypatch.setattr(control_module, "FIRST_PAUSE", LIMIT)
+    controlled = Controlled(switch.address, "ClueCon" if up else "wrong")
+    if up:
+        controlled.wait_up()
+    else:
+        wait_until(lambda: "refused" in str(controlled.control.failure), "it was not refused")
+    began = time.monotonic()
+    controlled.control.stop()
+    assert time.monotonic() - began < 1.0
+
+
+def test_stop_answers_who_still_waits(switch: EventSocket) -> None:
+    controlled = Controlled(switch.address)
+    controlled.wait_up()
+    switch.admitted[0].echo = lambda: None  # type: ignore[method-assign]
+    answers = [controlled.ask(f"api {number}\n\n") for number in range(100)]
+    controlled.control.stop()
+    assert all(answer.done() for answer in answers)
+
+
+def test_stop_before_anything_was_started_is_harmless() -> None:
+    Control(("127.0.0.1", 1), "x").stop()
+
+
+@pytest.mark.xfail(strict=True, reason="stop() misses a connection that is made while it runs")
+def test_stop_ends_a_connection_attempt_that_succeeds_just_then(
+    switch: EventSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connecting, stopping = threading.Event(), threading.Event()
+    connect = Control._connect
+
+    def slowly(control: Control) -> object:
+        connection = connect(control)
+        connecting.set()
+        stopping.wait(LIMIT)
+        return connection
+
+    monkeypatch.setattr(Control, "_connect", slowly)
+    controlled = Controlled(switch.address)
+    assert connecting.wait(LIMIT)
+    controlled.control.stop(0.05)
+    stopping.set()
+    assert controlled.control._thread is not None
+    controlled.control._thread.join(0.5)
+    ended = not controlled.control._thread.is_alive()
+    switch.hang_up()
+    assert ended, "the connection outlives stop()"

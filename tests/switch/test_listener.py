@@ -1,0 +1,341 @@
+"""The call listener, against peers that behave and peers that do not; nothing may be left."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import suppress
+
+import pytest
+
+from fsapp.switch import listener as listener_module
+from fsapp.switch.channel import Channel, Headers, Reply
+from fsapp.switch.listener import Listener
+from tests.switch.peer import LIMIT, UUID, NotingHandler, Peer, nothing_left, wait_until
+
+SUBSCRIPTION = ("linger 5", "myevents")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left() -> Iterator[None]:
+    with nothing_left():
+        yield
+
+
+@pytest.fixture
+def handler(_nothing_left: None) -> NotingHandler:
+    return NotingHandler()
+
+
+@pytest.fixture
+def listener(handler: NotingHandler) -> Iterator[Listener]:
+    listener = listen(handler)
+    yield listener
+    listener.stop()
+
+
+def listen(handler: NotingHandler, *allowed: str, host: str = "127.0.0.1") -> Listener:
+    networks = [ipaddress.ip_network(text) for text in allowed or ("127.0.0.0/8",)]
+    listener = Listener(host, 0, networks, handler)
+    listener.start()
+    return listener
+
+
+def call(listener: Listener) -> Peer:
+    return Peer(socket.create_connection(listener.address, LIMIT))
+
+
+def shake_hands(listener: Listener, uuid: str = UUID) -> Peer:
+    """A channel that connects; its subscription is read away."""
+    peer = call(listener)
+    peer.expect("connect")
+    peer.channel_data(uuid)
+    peer.expect(*SUBSCRIPTION)
+    assert str(peer.read()).startswith("nixevent ")
+    peer.expect("event plain BACKGROUND_JOB")
+    return peer
+
+
+def test_a_channel_that_connects_is_told_of_with_its_data(
+    listener: Listener, handler: NotingHandler
+) -> None:
+    peer = call(listener)
+    peer.expect("connect")
+    peer.channel_data(Caller_Caller_ID_Name="Ann Ö", Caller_Destination_Number="5900")
+    wait_until(lambda: handler.channels, "the handler was not told")
+    channel = handler.channels[0]
+    assert (channel.uuid, channel.caller_name, channel.destination) == (UUID, "Ann Ö", "5900")
+    peer.close()
+
+
+def test_what_the_handler_posts_follows_the_subscription(
+    listener: Listener, handler: NotingHandler
+) -> None:
+    handler.on_connected = lambda connection: connection.post("api status\n\n")
+    peer = shake_hands(listener)
+    peer.expect("api status")
+    peer.close()
+
+
+def test_the_end_of_a_connection_is_told(listener: Listener, handler: NotingHandler) -> None:
+    peer = shake_hands(listener)
+    peer.close()
+    wait_until(lambda: handler.ended == handler.connections != [], "the end was not told")
+
+
+def test_a_peer_that_vanishes_is_cleaned_up(listener: Listener, handler: NotingHandler) -> None:
+    peer = shake_hands(listener)
+    peer.vanish()
+    wait_until(lambda: handler.ended, "the end was not told")
+
+
+def test_a_peer_that_is_not_allowed_gets_not_a_byte(handler: NotingHandler) -> None:
+    listener = listen(handler, "192.0.2.0/24")
+    peer = call(listener)
+    assert peer.read() is None
+    assert handler.channels == []
+    peer.close()
+    listener.stop()
+
+
+def test_a_mapped_ipv4_peer_is_judged_by_its_ipv4_address(handler: NotingHandler) -> None:
+    listener = Listener("127.0.0.1", 0, [ipaddress.ip_network("127.0.0.0/8")], handler)
+    assert listener._allowed("::ffff:127.0.0.1")
+    assert not listener._allowed("::ffff:192.0.2.1")
+    assert not listener._allowed("fe80::1%eth0")
+    listener.abandon()
+
+
+def test_an_ipv6_peer_is_not_let_in_by_an_ipv4_network(handler: NotingHandler) -> None:
+    listener = listen(handler, "0.0.0.0/0", host="::1")
+    peer = call(listener)
+    assert peer.read() is None
+    peer.close()
+    listener.stop()
+
+
+def test_a_hand_shake_that_never_finishes_is_ended(
+    listener: Listener, handler: NotingHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener_module, "HANDSHAKE_SECONDS", 0.1)
+    silent, dribbling = call(listener), call(listener)
+    dribbling.send("Content-Type: command/reply\nUnique-")
+    assert silent.ended()
+    assert dribbling.ended()
+    assert handler.channels == []
+    silent.close()
+    dribbling.close()
+
+
+def test_a_finished_hand_shake_outlives_the_limit(
+    listener: Listener, handler: NotingHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener_module, "HANDSHAKE_SECONDS", 0.1)
+    peer, silent = shake_hands(listener), call(listener)
+    assert silent.ended()
+    handler.connections[0].post("api status\n\n")
+    handler.connections[0].flush()
+    peer.expect("api status")
+    peer.close()
+    silent.close()
+
+
+def test_a_peer_that_leaves_during_the_hand_shake_leaves_nothing(
+    listener: Listener, handler: NotingHandler
+) -> None:
+    peer = call(listener)
+    peer.expect("connect")
+    peer.vanish()
+    shake_hands(listener).close()
+    wait_until(lambda: handler.ended, "the next peer was not served")
+
+
+def test_an_answer_that_is_no_channel_leaves_nothing(
+    listener: Listener, handler: NotingHandler
+) -> None:
+    peer = call(listener)
+    peer.expect("connect")
+    peer.send("HTTP/1.1 400 Bad Request\n\n")
+    peer.close()
+    shake_hands(listener).close()
+    wait_until(lambda: handler.ended, "the next peer was not served")
+
+
+@pytest.mark.xfail(
+    strict=True, reason="_run leaves the connection open when handler.connected raises"
+)
+def test_a_handler_that_fails_ends_that_connection_alone(
+    listener: Listener, handler: NotingHandler
+) -> None:
+    def fail(_connection: object) -> None:
+        handler.on_connected = lambda _connection: None
+        raise RuntimeError("a mistake of ours")
+
+    handler.on_connected = fail
+    peer = call(listener)
+    peer.sock.settimeout(0.5)
+    peer.channel_data()
+    ended = False
+    with suppress(TimeoutError):
+        ended = peer.ended()
+    peer.close()
+    shake_hands(listener).close()
+    handler.connections[0]._esl.disconnect()
+    handler.connections[0]._tap.close()
+    assert ended, "the connection stands open and nobody reads it"
+
+
+def test_many_channels_connecting_at_once_are_all_told_of(
+    listener: Listener, handler: NotingHandler
+) -> None:
+    peers = [call(listener) for _ in range(50)]
+    for number, peer in enumerate(peers):
+        peer.channel_data(f"channel-{number}")
+    wait_until(lambda: len(handler.channels) == 50, "a channel was not told of")
+    assert {channel.uuid for channel in handler.channels} == {f"channel-{n}" for n in range(50)}
+    for peer in peers:
+        peer.close()
+    wait_until(lambda: len(handler.ended) == 50, "an end was not told")
+
+
+def test_both_connections_of_a_channel_end_on_their_own(
+    listener: Listener, handler: NotingHandler
+) -> None:
+    old = shake_hands(listener)
+    wait_until(lambda: handler.connections, "the handler was not told")
+    handler.connections[0].superseded = True
+    new = shake_hands(listener)
+    old.event("CHANNEL_HANGUP", Unique_ID=UUID)
+    old.close()
+    wait_until(lambda: handler.ended == [handler.connections[0]], "the old end was not told")
+    assert handler.events == []
+    new.event("CHANNEL_HANGUP", Unique_ID=UUID)
+    wait_until(lambda: handler.names() == ["CHANNEL_HANGUP"], "the new one's event was not told")
+    new.close()
+
+
+def test_stop_ends_every_connection_and_answers_who_waits(handler: NotingHandler) -> None:
+    listener = listen(handler)
+    talking, silent = shake_hands(listener), call(listener)
+    silent.expect("connect")
+    wait_until(lambda: handler.connections, "the handler was not told")
+    answer: Future[Reply] = Future()
+    handler.connections[0].post("api status\n\n", on_reply=answer.set_result)
+    handler.connections[0].flush()
+    listener.stop()
+    assert answer.result(0).lost
+    assert talking.ended()
+    assert silent.ended()
+    talking.close()
+    silent.close()
+
+
+def test_close_refuses_newcomers_and_keeps_the_connections(handler: NotingHandler) -> None:
+    listener = listen(handler)
+    peer, address = shake_hands(listener), listener.address
+    listener.close()
+    assert not listener.bound
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address, LIMIT)
+    handler.connections[0].post("api status\n\n")
+    handler.connections[0].flush()
+    peer.expect("api status")
+    listener.stop()
+    peer.close()
+
+
+def test_an_abandoned_listener_gives_its_address_back(handler: NotingHandler) -> None:
+    listener = Listener("127.0.0.1", 0, [], handler)
+    address = listener.address
+    listener.abandon()
+    socket.create_server(address).close()
+
+
+class Exhausted:
+    """A listening socket in a process that has no descriptor left."""
+
+    def __init__(self, real: socket.socket) -> None:
+        self._real = real
+        self.tried = 0
+
+    def fileno(self) -> int:
+        return self._real.fileno()
+
+    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+        self.tried += 1
+        raise OSError(errno.EMFILE, "Too many open files")
+
+
+@pytest.mark.xfail(
+    strict=True, reason="accept() failing is tried again at once, for as long as it fails"
+)
+def test_a_process_without_descriptors_does_not_spin(
+    listener: Listener, handler: NotingHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = listener.address
+    exhausted = Exhausted(listener._socket)
+    with monkeypatch.context() as patch:
+        patch.setattr(listener, "_socket", exhausted)
+        peer = Peer(socket.create_connection(address, LIMIT))
+        with suppress(AssertionError):
+            wait_until(lambda: exhausted.tried > 20, "it keeps calm", limit=0.5)
+    peer.expect("connect")
+    peer.close()
+    assert exhausted.tried <= 20
+
+
+@pytest.mark.xfail(strict=True, reason="RuntimeError of Thread.start ends the accepting thread")
+def test_a_thread_that_cannot_be_started_does_not_end_the_listener(
+    handler: NotingHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = listen(handler)
+    refused = threading.Event()
+
+    def refuse(_thread: threading.Thread) -> None:
+        refused.set()
+        raise RuntimeError("can't start new thread")
+
+    # What the listener's thread dies of is this test's own doing.
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        peer = call(listener)
+        assert refused.wait(LIMIT)
+    peer.close()
+    listener._acceptor.join(0.5)
+    lives = listener.bound
+    listener._threads.clear()
+    listener.stop()
+    assert lives, "nobody accepts calls any more"
+
+
+@pytest.mark.xfail(
+    strict=True, reason="stop() misses a connection between hand-shake and registration"
+)
+def test_stop_ends_a_connection_that_is_just_being_made(
+    handler: NotingHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = listen(handler)
+    reading, stopping = threading.Event(), threading.Event()
+
+    def read(headers: Headers) -> Channel:
+        reading.set()
+        stopping.wait(LIMIT)
+        return Channel(UUID, "", "", "", "", answered=False)
+
+    monkeypatch.setattr(Channel, "read", read)
+    peer = call(listener)
+    peer.sock.settimeout(0.5)
+    peer.channel_data()
+    assert reading.wait(LIMIT)
+    listener.stop(0.05)
+    stopping.set()
+    ended = False
+    with suppress(TimeoutError):
+        ended = peer.ended()
+    peer.close()
+    assert ended, "the connection outlives stop()"
