@@ -23,7 +23,7 @@ from fsapp.lab.words import split_words
 
 __all__ = ["Dialplan", "DialplanError", "inline_extension"]
 
-_INCLUDE = re.compile(r"</?include\s*>")
+_INCLUDE = re.compile(r"</?include>")
 
 
 class DialplanError(Exception):

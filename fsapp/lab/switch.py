@@ -156,7 +156,9 @@ class LabSwitch:
         return self._exchange
 
     def _call(self, work: Coroutine[None, None, T]) -> T:
-        assert self._loop is not None
+        if self._loop is None:
+            work.close()
+            raise RuntimeError("the lab switch is not running")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def do(self, action: Callable[[], T]) -> T:
