@@ -7,6 +7,7 @@ import re
 
 from fsapp.calls.call import Call, State
 from fsapp.calls.table import Happening
+from fsapp.calls.text import CALL_ID
 from fsapp.desk.board import LegPhase, LiveCall, Turn
 from fsapp.desk.bridges import Bridges, waiting_variables
 from fsapp.desk.context import RETURN_POINT, Context
@@ -45,13 +46,18 @@ class Arrivals:
         if leg is not None:
             self._legs.connected(turn, leg, connection)
         elif live is not None:
+            live.answered = live.answered or channel.answered
             self._again(turn, live, connection)
         elif channel.variables.get("fsapp_agent") or channel.variables.get("fsapp_call"):
             # A leg, or a callee, that answered after everybody had stopped waiting for it.
             log.info("%s: answered too late; hanging it up", channel.uuid)
             turn.post(connection, commands.api_kill(channel.uuid))
-        elif channel.uuid:
+        elif CALL_ID.fullmatch(channel.uuid):
             self._new(turn, channel, connection)
+        else:
+            # A SIP profile with inbound-use-callid-as-uuid lets callers choose it.
+            log.error("a channel whose uuid is %r cannot be taken", channel.uuid)
+            connection.close()
 
     def greeted(self, turn: Turn, live: LiveCall) -> None:
         """The greeting is over: the caller joins the queue."""
@@ -62,7 +68,7 @@ class Arrivals:
 
     def _new(self, turn: Turn, channel: Channel, connection: Connection) -> None:
         call = _call(channel, self._board.clock.now())
-        live = LiveCall(call, connection)
+        live = LiveCall(call, connection, answered=channel.answered)
         self._board.offer(live)
         turn.post(
             connection,
@@ -108,7 +114,9 @@ class Arrivals:
         live.returned = True
         self._endings.settle(turn, live)
         if live.returned and live.bridging is None:
-            self._board.clock.later(SETTLE_SECONDS, lambda: self._give_up_waiting(live))
+            attempt = live.attempt
+            later = lambda: self._give_up_waiting(live, attempt)  # noqa: E731
+            self._board.clock.later(SETTLE_SECONDS, later)
 
     def _parked(self, turn: Turn, live: LiveCall) -> None:
         leg, live.leg = live.leg, None
@@ -119,10 +127,10 @@ class Arrivals:
         else:
             self._legs.rest_when_parked(turn, leg, live.request)
 
-    def _give_up_waiting(self, live: LiveCall) -> None:
+    def _give_up_waiting(self, live: LiveCall, attempt: int) -> None:
         """Nobody has said what became of the leg: the caller must not wait for that."""
         with self._board.turn() as turn:
-            if live.returned and live.bridging is None:
+            if live.returned and live.bridging is None and live.attempt == attempt:
                 live.lost_leg = True
                 self._endings.settle(turn, live)
 

@@ -68,6 +68,8 @@ class Leg:
     """The call it is in, or is being put into."""
     request: Request | None = None
     """Who waits for the phone to be answered."""
+    reused: bool = False
+    """Whether the request under way found it up, and would ring the phone if it were not."""
     parking: Request | None = None
     """The park that waits until FreeSWITCH has taken this leg out of the conversation."""
     stays: bool = False
@@ -95,6 +97,10 @@ class LiveCall:
     started: float = 0.0
     job: str = ""
     """The background job that dials it (outbound)."""
+    answered: bool = False
+    """Whether FreeSWITCH has answered it. Joined before that, the two legs change sides."""
+    attempt: int = 0
+    """Which bridge of this call is the latest; a timer of an earlier one means nothing."""
     away: bool = False
     """Whether it is on its way through the dialplan back to a new connection."""
     returned: bool = False

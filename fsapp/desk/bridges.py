@@ -14,7 +14,7 @@ from collections.abc import Callable
 from fsapp.calls.call import Call, State
 from fsapp.calls.refusals import phone_unavailable
 from fsapp.calls.table import Happening
-from fsapp.desk.board import Leg, LegPhase, LiveCall, Turn
+from fsapp.desk.board import Leg, LegPhase, LiveCall, Request, Turn
 from fsapp.desk.context import RETURN_POINT, Context
 from fsapp.desk.legs import Legs
 from fsapp.desk.music import Music
@@ -58,12 +58,35 @@ class Bridges:
         self._music = music
         self.end: Callable[[Turn, LiveCall], None] = lambda _turn, _live: None
 
+    def join(self, turn: Turn, request: Request, live: LiveCall) -> None:
+        """Joins the call with the agent's leg: the one that is up, else her phone is rung."""
+        way = self._context.way_to(live)
+        if way is None:
+            self._context.require_switch()
+            return
+        leg = self._legs.obtain(turn, request, live.call, way)
+        if leg is None:
+            return
+        if self._legs.usable(self._board.status(request.agent)) is leg:
+            leg.reused = True
+            self.start(turn, live, leg)
+        else:
+            leg.live, live.leg = live, leg
+
+    def answered(self, turn: Turn, live: LiveCall) -> None:
+        """FreeSWITCH has answered the call: whoever waits to be joined with it can be."""
+        live.answered = True
+        if live.bridging is not None and live.attempt == 0:
+            self.start(turn, live, live.bridging)
+
     def start(self, turn: Turn, live: LiveCall, leg: Leg) -> None:
         """Joins the call with the leg; a call that is on its way back is joined when it is."""
         self._legs.engage(leg, live)
         live.bridging = leg
-        if live.away or live.connection is None:
+        if live.away or live.connection is None or not live.answered:
             return
+        live.attempt += 1
+        attempt = live.attempt
         call = live.call
         prepare = [commands.api_set(call.id, conversation_variables(call, leg.agent.id))]
         if leg.stays:
@@ -73,7 +96,7 @@ class Bridges:
         reply = lambda reply: self._replied(live, leg, reply)  # noqa: E731
         turn.post(live.connection, *prepare, bridge, on_reply=reply)
         limit = self._context.options.switch_timeout
-        self._board.clock.later(limit, lambda: self._overdue(live, leg))
+        self._board.clock.later(limit, lambda: self._overdue(live, leg, attempt))
 
     def done(self, turn: Turn, live: LiveCall, other: str) -> None:
         """FreeSWITCH has bridged the call with ``other``."""
@@ -81,7 +104,7 @@ class Bridges:
         if leg is None or leg.uuid != other:
             return
         live.bridging, live.returned = None, False
-        leg.phase = LegPhase.BRIDGED
+        leg.phase, leg.reused = LegPhase.BRIDGED, False
         self._music.stopped(live)
         if live.call.state is not State.SPEAKING:
             self._board.happen(turn, live, Happening.BRIDGE, channel=leg.uuid)
@@ -99,6 +122,12 @@ class Bridges:
         """The leg failed before or while it was joined: the caller keeps place and music."""
         live.bridging = live.leg = leg.live = None
         request, leg.request = live.request, None
+        way = self._context.way_to(live)
+        if leg.reused and request is not None and live.call.live and way is not None:
+            # The leg she had was gone, unknown to us: her phone is rung after all.
+            self._legs.forget(turn, leg)
+            self.join(turn, request, live)
+            return
         if live.call.state is State.RINGING:
             self.end(turn, live)
         elif live.call.live:
@@ -131,8 +160,8 @@ class Bridges:
             if live.bridging is leg and reply.text == "true":
                 self.failed(turn, live, leg, "NORMAL_TEMPORARY_FAILURE")
 
-    def _overdue(self, live: LiveCall, leg: Leg) -> None:
+    def _overdue(self, live: LiveCall, leg: Leg, attempt: int) -> None:
         with self._board.turn() as turn:
-            if live.bridging is leg and live.call.live:
+            if live.bridging is leg and live.attempt == attempt and live.call.live:
                 log.warning("%s: no bridge with %s in time", live.call.id, leg.uuid)
                 self.failed(turn, live, leg, "RECOVERY_ON_TIMER_EXPIRE")

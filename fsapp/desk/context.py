@@ -17,7 +17,7 @@ RETURN_POINT = "fsapp_return"
 """The extension of the shipped dialplan where a call stands that nobody speaks with."""
 
 KILL_AGAIN_SECONDS = 0.05
-KILL_TRIES = 60
+KILL_TRIES = 20
 
 
 class Control(Protocol):
@@ -64,7 +64,15 @@ class Context:
         """The call's own connection; without one, the control connection."""
         return live.connection or self.control.connection
 
-    def kill(self, turn: Turn, uuid: str, way: Connection | None, tries: int = KILL_TRIES) -> None:
+    def kill(
+        self,
+        turn: Turn,
+        uuid: str,
+        way: Connection | None,
+        cause: str = "NORMAL_CLEARING",
+        *,
+        tries: int = KILL_TRIES,
+    ) -> None:
         """Hangs a channel up. One that is just being dialled may not be there yet: tries again."""
         connection = way or self.control.connection
         if connection is None:
@@ -77,9 +85,10 @@ class Context:
         def again() -> None:
             with self.board.turn() as later:
                 if self._known(uuid):
-                    self.kill(later, uuid, None if connection.closed else connection, tries - 1)
+                    next_way = None if connection.closed else connection
+                    self.kill(later, uuid, next_way, cause, tries=tries - 1)
 
-        turn.post(connection, commands.api_kill(uuid), on_reply=replied)
+        turn.post(connection, commands.api_kill(uuid, cause), on_reply=replied)
 
     def _known(self, uuid: str) -> bool:
         return uuid in self.board.legs or uuid in self.board.calls

@@ -74,8 +74,9 @@ class Endings:
         before = live.call
         self._board.happen(turn, live, Happening.HANGUP, cause=cause or "NORMAL_UNSPECIFIED")
         self._board.jobs.pop(live.job, None)
-        if before.is_current and before.assigned_to is not None:
-            self._board.agents[before.assigned_to].lost_destination = not before.inbound
+        status = self._board.agents.get(before.assigned_to or "")
+        if before.is_current and status is not None:
+            status.lost_destination = not before.inbound
         self._answer(turn, live)
         self._free_leg(turn, live, ringing=before.state is State.RINGING)
         self._board.remove(live)
@@ -166,7 +167,7 @@ class Endings:
 
     def _make_sure(self, leg: Leg) -> None:
         with self._board.turn() as turn:
-            if leg.live is None:
+            if leg.live is None and leg.phase is LegPhase.BRIDGED:
                 self._legs.release(turn, leg)
 
 

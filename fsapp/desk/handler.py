@@ -81,6 +81,8 @@ class EventHandler:
     def _of_call(self, turn: Turn, live: LiveCall, event: Event) -> None:
         if event.name in _ENDED:
             self._endings.hung_up(turn, live, event.cause)
+        elif event.name == "CHANNEL_ANSWER":
+            self._bridges.answered(turn, live)
         elif event.name == "CHANNEL_BRIDGE":
             self._bridges.done(turn, live, event.other_uuid)
             self._transfers.bridged(turn, live, event.other_uuid)

@@ -24,7 +24,7 @@ __all__ = ["Legs", "displayable"]
 log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 3.0
-"""FreeSWITCH keeps ``originate_timeout`` itself; only after this much more we stop waiting."""
+"""How much later than we FreeSWITCH itself stops a phone's ringing, should we be gone."""
 
 PARK_SECONDS = 1.0
 """How long FreeSWITCH may take to say that a leg has left its bridge."""
@@ -56,7 +56,7 @@ class Legs:
             leg.job, leg.agent.phone, self._variables(leg, call), options.advertise
         )
         turn.post(way, command, on_reply=lambda reply: self._accepted(leg, reply))
-        limit = options.ring_timeout + GRACE_SECONDS
+        limit = options.ring_timeout
         leg.timer = self._board.clock.later(limit, lambda: self._unanswered(leg))
         log.info("%s: ringing %s for %s", call.id, leg.agent.phone, leg.agent.id)
         return leg
@@ -109,13 +109,14 @@ class Legs:
         self._forget_timer(leg)
         leg.live, live.leg = live, leg
 
-    def release(self, turn: Turn, leg: Leg | None) -> None:
+    def release(self, turn: Turn, leg: Leg | None, cause: str = "NORMAL_CLEARING") -> None:
         """Hangs the leg up, ringing or not."""
         if leg is None or leg.phase is LegPhase.GONE:
             return
         leg.unwanted = True
         # The control connection first: a caller's own may just be closing with the caller.
-        self._context.kill(turn, leg.uuid, self._context.control.connection or leg.connection)
+        way = self._context.control.connection or leg.connection
+        self._context.kill(turn, leg.uuid, way, cause)
 
     def gone(self, turn: Turn, leg: Leg, cause: str) -> None:
         """The leg has ended, or never came to be."""
@@ -135,6 +136,16 @@ class Legs:
         then, leg.then = leg.then, None
         if then is not None:
             then(turn)
+
+    def forget(self, turn: Turn, leg: Leg) -> None:
+        """A leg that is no longer of use: hung up, should it still be there."""
+        leg.reused = False
+        self.release(turn, leg)
+        self.gone(turn, leg, "NORMAL_UNSPECIFIED")
+
+    def hold(self, leg: Leg) -> None:
+        """Keeps an idle leg for a request that is about to use it."""
+        self._forget_timer(leg)
 
     def obtain(self, turn: Turn, request: Request, call: Call, way: Connection) -> Leg | None:
         """A leg for ``request``: the one that is up, else her phone is rung.
@@ -161,7 +172,7 @@ class Legs:
             self._board.finish(turn, request, dependency_unavailable(failure))
             return
         leg = self.ring(turn, request, call, way)
-        if live is not None:
+        if live is not None and live.request is request:
             leg.live, live.leg = live, leg
 
     def usable(self, status: AgentStatus) -> Leg | None:
@@ -179,7 +190,8 @@ class Legs:
     def _variables(self, leg: Leg, call: Call) -> dict[str, str]:
         variables = {
             "origination_uuid": leg.uuid,
-            "originate_timeout": str(max(1, round(self._context.options.ring_timeout))),
+            # FreeSWITCH's own limit is up to a second early (measured); ours is exact.
+            "originate_timeout": str(round(self._context.options.ring_timeout + GRACE_SECONDS)),
             "ignore_early_media": "true",
             "fsapp_agent": leg.agent.id,
             "fsapp_call": call.id,
@@ -204,7 +216,7 @@ class Legs:
     def _unanswered(self, leg: Leg) -> None:
         with self._board.turn() as turn:
             if leg.phase is LegPhase.RINGING:
-                self.release(turn, leg)
+                self.release(turn, leg, "NO_ANSWER")
                 self.gone(turn, leg, "NO_ANSWER")
 
     def _expire(self, leg: Leg) -> None:

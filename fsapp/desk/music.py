@@ -62,7 +62,7 @@ class Music:
     def ended(self, turn: Turn, live: LiveCall, event: Event) -> None:
         """The playback ended by itself, or never began."""
         live.playing = ""
-        if live.bridging is not None or live.call.state not in _WAITING:
+        if not _waits(live):
             return
         lasted = self._context.board.clock.now() - live.started
         if "NOT FOUND" in event.response or lasted < TOO_SHORT_SECONDS:
@@ -79,8 +79,11 @@ class Music:
 
     def _again(self, live: LiveCall) -> None:
         with self._context.board.turn() as turn:
-            if not live.playing and live.bridging is None and live.call.state in _WAITING:
+            if not live.playing and _waits(live):
                 self.play(turn, live, SOFT_TONE)
 
 
-_WAITING = (State.QUEUED, State.TRANSFERRING, State.PARKED)
+def _waits(live: LiveCall) -> bool:
+    """Whether it is to hear music: nobody speaks with it, and it is not just being joined."""
+    joined = live.bridging is not None or live.partner is not None
+    return not joined and live.call.state in (State.QUEUED, State.TRANSFERRING, State.PARKED)

@@ -20,6 +20,7 @@ from fsapp.calls.refusals import (
     agent_busy,
     bad_parameters,
     call_not_found,
+    dependency_timeout,
     dependency_unavailable,
     phone_unavailable,
 )
@@ -65,7 +66,7 @@ class Originate(Verbs):
             return self._originate(agent, target, None)
         flight, mine = self._flight((agent.id, key))
         if not mine:
-            return self._present(flight.result(self._limit()), target)
+            return self._present(self._same(flight), target)
         try:
             call = self._once(agent, target, key)
         except BaseException as error:
@@ -86,6 +87,14 @@ class Originate(Verbs):
                 return flight, False
             self._flights[name] = flight = Future()
             return flight, True
+
+    def _same(self, flight: Future[Call]) -> Call:
+        """What the request under way with the same key comes to."""
+        try:
+            return flight.result(self._limit() + 2 * self._context.options.database_timeout)
+        except TimeoutError:
+            late = "The first request with this Idempotency-Key is not done yet"
+            raise dependency_timeout(late) from None
 
     def _once(self, agent: Agent, target: Target, key: str) -> Call:
         used = self._calls.used_key(agent.id, key)
@@ -122,6 +131,9 @@ class Originate(Verbs):
             with self._board.turn() as turn:
                 if live.call.state is State.CREATED:
                     self._board.withdraw(live)
+                idle = self._legs.usable(self._board.status(agent))
+                if idle is not None and idle.live is None:
+                    self._legs.rest(turn, idle)
                 self._board.finish(turn, request, refusal)
             raise
         return live.call
@@ -158,6 +170,7 @@ class Originate(Verbs):
             assert way is not None
             leg = self._legs.obtain(turn, phone, planned, way)
             if leg is not None and self._legs.usable(self._board.status(request.agent)) is leg:
+                self._legs.hold(leg)
                 return leg
         self._wait(phone, self._limit())
         with self._board.turn():

@@ -35,5 +35,4 @@ class Parts:
         if leg.live is not None:
             self.bridges.start(turn, leg.live, leg)
         else:
-            self.legs.rest(turn, leg)
             self.context.board.finish(turn, request)

@@ -27,7 +27,6 @@ class Pickup(Verbs):
 
     def __init__(self, parts: Parts, calls: Calls) -> None:
         super().__init__(parts.context)
-        self._legs = parts.legs
         self._bridges = parts.bridges
         self._calls = calls
 
@@ -74,7 +73,7 @@ class Pickup(Verbs):
         request.call_id = live.call.id
         self._begin(request, live)
         if live.call.state is State.PARKED:
-            self._start(turn, request, live)
+            self._bridges.join(turn, request, live)
             return None
         return self._board.claim(turn, live, request.agent)
 
@@ -90,20 +89,7 @@ class Pickup(Verbs):
             return
         with self._board.turn() as turn:
             if not request.answered:
-                self._start(turn, request, live)
-
-    def _start(self, turn: Turn, request: Request, live: LiveCall) -> None:
-        way = self._context.way_to(live)
-        if way is None:
-            self._context.require_switch()
-            return
-        leg = self._legs.obtain(turn, request, live.call, way)
-        if leg is None:
-            return
-        if self._legs.usable(self._board.status(request.agent)) is leg:
-            self._bridges.start(turn, live, leg)
-        else:
-            leg.live, live.leg = live, leg
+                self._bridges.join(turn, request, live)
 
     def _release(self, turn: Turn, request: Request, live: LiveCall, refusal: Refusal) -> None:
         if live.request is request and live.call.state is State.TRANSFERRING:

@@ -142,7 +142,8 @@ class Transfers:
 
     def _no_longer_stays(self, live: LiveCall, leg: Leg) -> None:
         with self._board.turn() as turn:
-            unused = live.partner is None and live.leg is leg and leg.phase is LegPhase.BRIDGED
+            idle = live.partner is None and live.request is None
+            unused = idle and live.leg is leg and leg.phase is LegPhase.BRIDGED
             if unused and leg.stays and leg.connection is not None:
                 leg.stays = False
                 turn.post(leg.connection, commands.api_set(leg.uuid, {"park_after_bridge": ""}))

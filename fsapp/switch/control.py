@@ -64,7 +64,10 @@ class Control:
             connection = self._connect()
             if connection is not None:
                 pause = FIRST_PAUSE
-                self._run(connection, handler, came_up)
+                try:
+                    self._run(connection, handler, came_up)
+                except Exception:
+                    log.exception("the control connection ended by a mistake of ours")
             self._stopping.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 

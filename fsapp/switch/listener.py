@@ -158,12 +158,20 @@ class Listener:
         with self._lock:
             self._connections.add(connection)
         try:
-            self._handler.connected(channel, connection)
-            connection.flush()
+            self._begin(channel, connection)
             connection.receive(self._handler)
         finally:
             with self._lock:
                 self._connections.discard(connection)
+
+    def _begin(self, channel: Channel, connection: Connection) -> None:
+        """Whatever goes wrong here ends the connection, whose end is then noticed as any other."""
+        try:
+            self._handler.connected(channel, connection)
+            connection.flush()
+        except Exception:
+            log.exception("%r could not be taken; closing it", connection)
+            connection.close()
 
 
 def _shut_down(tap: socket.socket) -> None:

@@ -71,7 +71,7 @@ def unparsable(http: HTTPStatus, why: str) -> Answer:
     """What the server refuses by itself, before there is a request to look at."""
     if http is HTTPStatus.METHOD_NOT_ALLOWED:  # cheroot refuses only this method by itself
         return refused(method_not_allowed("CONNECT", "GET, POST"))
-    status, error = OWN.get(http, ("bad request", "bad-request"))
+    status, error = OWN.get(http, ("bad parameters", "bad-request"))
     return refused(Refusal(http, status, error, why or f"The request has no answer: {status}."))
 
 
