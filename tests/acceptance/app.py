@@ -152,11 +152,18 @@ class App:
             return ""
         return self.log_file.read_text(encoding="utf-8", errors="replace")
 
-    def new_trouble(self) -> list[str]:
-        """Tracebacks and errors written since this was last asked, each with what follows it."""
-        text = self.log()
-        fresh, self._read = text[self._read :], len(text)
-        return [fresh[found.start() : found.start() + 1500] for found in TROUBLE.finditer(fresh)]
+    def test_begins(self) -> None:
+        """What is in the log so far belongs to earlier tests."""
+        self._read = len(self.log())
+
+    def new_log(self) -> str:
+        """What it has written during this test."""
+        return self.log()[self._read :]
+
+    def trouble(self) -> list[str]:
+        """Tracebacks and errors written during this test, each with what follows it."""
+        text = self.new_log()
+        return [text[found.start() : found.start() + 1500] for found in TROUBLE.finditer(text)]
 
     def threads(self) -> int:
         """How many threads the process has."""

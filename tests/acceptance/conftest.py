@@ -2,7 +2,7 @@
 
 import wave
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -67,6 +67,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     marker = item.get_closest_marker("lab_only")
     if marker is not None and chosen_switch(item.config) != "lab":
         pytest.skip(f"lab switch only: {marker.args[0]}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows what the app wrote meanwhile."""
+    report = yield
+    desk = getattr(item, "funcargs", {}).get("desk")
+    if report.failed and desk is not None:
+        report.sections.append(("the app's log", desk.app.new_log()[-10000:]))
+    return report
 
 
 def chosen_switch(config: pytest.Config) -> str:
@@ -166,7 +178,7 @@ def desk(
 ) -> Iterator[Desk]:
     """The watcher's desk; empty when the test begins, and the test has to leave it so."""
     app = keeper.with_settings(settings)
-    app.new_trouble()
+    app.test_begins()
     watching = Desk(app, switch, roster["watch"].client)
     for agent in roster.values():
         agent.comes_to_work(watching, switch)
@@ -192,7 +204,7 @@ def clear(desk: Desk, switch: Switch) -> None:
         lambda agents: all(is_at_rest(agent) for agent in agents),
         promise="no agent is stuck",
     )
-    trouble = desk.app.new_trouble()
+    trouble = desk.app.trouble()
     assert not trouble, "\n".join(["in the app's log:", *trouble])
 
 

@@ -97,6 +97,7 @@ def transferred(scene: Scene) -> str:
     source = parked(scene)
     scene.owner.calls_the_outside(scene.outside)
     scene.owner.transfers(source)
+    scene.owner.phone.is_quiet()
     return source
 
 

@@ -187,5 +187,6 @@ def test_another_agent_cannot_break_up_a_transferred_pair(
 ):
     source, call = consulted(a_caller, anna, outside)
     anna.transfers(source)
+    anna.phone.is_quiet()
     for each in (source, call):
         bente.is_refused(wrong_state(each, "transferred"), "hangup", each)
