@@ -89,7 +89,6 @@ class Service:
         self._handler = EventHandler(parts)
         health = Health(self._database_failure, self._listener_failure)
         self.desk = Desk(parts, self.calls, self.agents, self.contacts, health)
-        restore(self.board, self.calls.live(), self.agents.all())
         host, port = settings.outbound.listen
         self.listener = Listener(host, port, settings.outbound.allow, self._handler)
         try:
@@ -97,6 +96,8 @@ class Service:
         except BaseException:
             self.listener.abandon()
             raise
+        # Only now: a second process on the same settings has failed to listen by here.
+        restore(self.board, self.calls.live(), self.agents.all())
 
     def _database_failure(self) -> str | None:
         failure = self.database.writer.failure

@@ -57,6 +57,7 @@ class Bridges:
         self._legs = legs
         self._music = music
         self.end: Callable[[Turn, LiveCall], None] = lambda _turn, _live: None
+        self.conversation_lost: Callable[[Turn, LiveCall, str], None] = lambda *_: None
 
     def join(self, turn: Turn, request: Request, live: LiveCall) -> None:
         """Joins the call with the agent's leg: the one that is up, else her phone is rung."""
@@ -121,6 +122,10 @@ class Bridges:
     def failed(self, turn: Turn, live: LiveCall, leg: Leg, cause: str) -> None:
         """The leg failed before or while it was joined: the caller keeps place and music."""
         live.bridging = live.leg = leg.live = None
+        if live.ending:
+            # She is being hung up: her hangup event answers whoever waits.
+            self._legs.release(turn, leg)
+            return
         request, leg.request = live.request, None
         way = self._context.way_to(live)
         if leg.reused and request is not None and live.call.live and way is not None:
@@ -130,6 +135,8 @@ class Bridges:
             return
         if live.call.state is State.RINGING:
             self.end(turn, live)
+        elif live.call.state is State.SPEAKING:
+            self.conversation_lost(turn, live, cause)
         elif live.call.live:
             self._wait_on(turn, live)
         self._legs.release(turn, leg)

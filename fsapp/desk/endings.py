@@ -46,6 +46,7 @@ class Endings:
         self._music = music
         legs.lost = self.leg_lost
         bridges.end = self.end
+        bridges.conversation_lost = self.conversation_lost
         self.transfer_broken: Callable[[Turn, LiveCall], None] = lambda _turn, _live: None
 
     def end(self, turn: Turn, live: LiveCall) -> None:
@@ -92,7 +93,7 @@ class Endings:
             live.leg = None
             self.end(turn, live)
         else:
-            self._conversation_lost(turn, live, cause)
+            self.conversation_lost(turn, live, cause)
 
     def settle(self, turn: Turn, live: LiveCall) -> None:
         """Customer and leg are no longer bridged: is it over, and whose doing was it?"""
@@ -105,7 +106,8 @@ class Endings:
             # Both are there: a transfer that came to nothing has pulled them apart.
             self._bridges.start(turn, live, leg)
 
-    def _conversation_lost(self, turn: Turn, live: LiveCall, cause: str) -> None:
+    def conversation_lost(self, turn: Turn, live: LiveCall, cause: str) -> None:
+        """The agent's leg is gone from a conversation: by her hand, or by accident."""
         live.leg = None
         if live.ending or _being_moved(live):
             return

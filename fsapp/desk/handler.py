@@ -54,8 +54,19 @@ class EventHandler:
                     finished(turn, event.body)
             elif event.uuid == connection.uuid:
                 self._of_channel(turn, event, connection)
-            if event.name == "CHANNEL_HANGUP_COMPLETE":
-                self._close(turn, connection)
+                if event.name == "CHANNEL_HANGUP_COMPLETE":
+                    self._close(turn, connection)
+            elif event.name == "CHANNEL_HANGUP_COMPLETE":
+                self._told_by_control(turn, event)
+
+    def _told_by_control(self, turn: Turn, event: Event) -> None:
+        """A channel has ended whose own connection may be gone. What came of dialling one is
+        its job's result."""
+        live, leg = self._board.calls.get(event.uuid), self._board.legs.get(event.uuid)
+        if live is not None and (live.call.state is not State.RINGING or live.answered):
+            self._endings.hung_up(turn, live, event.cause)
+        elif leg is not None and leg.phase is not LegPhase.RINGING:
+            self._legs.gone(turn, leg, event.cause)
 
     def _close(self, turn: Turn, connection: Connection) -> None:
         """Until the connection is closed FreeSWITCH keeps the ended channel listed.

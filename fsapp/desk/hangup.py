@@ -49,7 +49,8 @@ class Hangup(Verbs):
         live.enders.append(request)
         if live.call.state is State.CREATED:
             self._cancel(turn, agent, live)
-        elif not live.ending:
+        else:
+            # Again for the second of two, too: the first one's command may have been lost.
             self._endings.end(turn, live)
         return request
 

@@ -26,6 +26,11 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 3.0
 """How much later than we FreeSWITCH itself stops a phone's ringing, should we be gone."""
 
+RESULT_SECONDS = 1.0
+"""How long the result of a ringing that was stopped may take to arrive."""
+
+NO_ANSWER = "NO_ANSWER"
+
 PARK_SECONDS = 1.0
 """How long FreeSWITCH may take to say that a leg has left its bridge."""
 
@@ -178,8 +183,9 @@ class Legs:
     def usable(self, status: AgentStatus) -> Leg | None:
         """Her leg, if it is up and free."""
         leg = status.leg
-        free = leg is not None and leg.phase is LegPhase.IDLE and not leg.unwanted
-        return leg if free else None
+        if leg is None or leg.phase is not LegPhase.IDLE or leg.unwanted:
+            return None
+        return leg if leg.connection is not None else None
 
     def refuse(self, turn: Turn, leg: Leg, cause: str) -> None:
         """Answers whoever waits for this phone."""
@@ -204,9 +210,15 @@ class Legs:
         return variables
 
     def _accepted(self, leg: Leg, reply: Reply) -> None:
-        if reply.refused:
-            with self._board.turn() as turn:
-                self._dialled(turn, leg, reply.text or "-ERR NORMAL_TEMPORARY_FAILURE")
+        if not reply.refused:
+            return
+        with self._board.turn() as turn:
+            if not reply.lost:
+                self._dialled(turn, leg, reply.text)
+            elif leg.phase is LegPhase.RINGING:
+                # The phone may be ringing, and nobody will be told what comes of it.
+                self.release(turn, leg)
+                leg.timer = self._board.clock.later(RESULT_SECONDS, lambda: self._silent(leg))
 
     def _dialled(self, turn: Turn, leg: Leg, result: str) -> None:
         """What came of ringing: ``+OK uuid``, or ``-ERR CAUSE``."""
@@ -216,8 +228,14 @@ class Legs:
     def _unanswered(self, leg: Leg) -> None:
         with self._board.turn() as turn:
             if leg.phase is LegPhase.RINGING:
-                self.release(turn, leg, "NO_ANSWER")
-                self.gone(turn, leg, "NO_ANSWER")
+                self.release(turn, leg, NO_ANSWER)
+                leg.timer = self._board.clock.later(RESULT_SECONDS, lambda: self._silent(leg))
+
+    def _silent(self, leg: Leg) -> None:
+        """FreeSWITCH has not said what came of ringing the phone, though it was told to stop."""
+        with self._board.turn() as turn:
+            if leg.phase is LegPhase.RINGING:
+                self.gone(turn, leg, NO_ANSWER)
 
     def _expire(self, leg: Leg) -> None:
         with self._board.turn() as turn:

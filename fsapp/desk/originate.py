@@ -211,12 +211,12 @@ class Originate(Verbs):
     def _dial(self, request: Request, live: LiveCall, leg: Leg) -> None:
         with self._board.turn() as turn:
             connection = leg.connection
-            if not live.call.live or live.ending or connection is None:
+            if not live.call.live:
                 # She hung up, or her phone did, before the number was dialled.
-                if live.call.live:
-                    self._endings.hung_up(turn, live, "ORIGINATOR_CANCEL")
-                self._board.finish(turn, request)
-                return
+                raise call_not_found(live.call.id)
+            if live.ending or connection is None:
+                self._endings.hung_up(turn, live, "ORIGINATOR_CANCEL")
+                raise call_not_found(live.call.id)
             live.job = str(uuid.uuid4())
             self._board.jobs[live.job] = lambda turn, result: self._result(turn, live, result)
             options = self._context.options

@@ -24,6 +24,7 @@ class Park(Verbs):
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts.context)
+        self._endings = parts.endings
 
     def park(self, agent: Agent, call_id: str | None) -> Call:
         """Her current call, or the named own one; returns it as parked."""
@@ -60,6 +61,12 @@ class Park(Verbs):
         turn.post(way, *self._commands(live))
         live.away = True
         return request
+
+    def _give_up(self, turn: Turn, request: Request) -> None:
+        live = self._board.calls.get(request.call_id)
+        super()._give_up(turn, request)
+        if live is not None and live.leg is None and live.call.state is State.SPEAKING:
+            self._endings.conversation_lost(turn, live, "RECOVERY_ON_TIMER_EXPIRE")
 
     def _commands(self, live: LiveCall) -> list[str]:
         call, leg = live.call, live.leg

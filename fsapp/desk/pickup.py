@@ -11,7 +11,13 @@ from concurrent.futures import Future
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
 from fsapp.calls.guard import may_pick_up, may_unpark
-from fsapp.calls.refusals import Refusal, call_not_found, call_owned, nothing_to_pick_up
+from fsapp.calls.refusals import (
+    Refusal,
+    call_not_found,
+    call_owned,
+    dependency_unavailable,
+    nothing_to_pick_up,
+)
 from fsapp.calls.table import Happening
 from fsapp.desk.board import LiveCall, Request, Turn
 from fsapp.desk.legs import GRACE_SECONDS
@@ -88,8 +94,12 @@ class Pickup(Verbs):
             self._lost(request, live)
             return
         with self._board.turn() as turn:
-            if not request.answered:
+            if request.answered:
+                return
+            try:
                 self._bridges.join(turn, request, live)
+            except Refusal as refusal:
+                self._release(turn, request, live, refusal)
 
     def _release(self, turn: Turn, request: Request, live: LiveCall, refusal: Refusal) -> None:
         if live.request is request and live.call.state is State.TRANSFERRING:
@@ -99,10 +109,13 @@ class Pickup(Verbs):
     def _lost(self, request: Request, live: LiveCall) -> None:
         """Another process has changed the row: hers is the call, and the answer names her."""
         row = self._calls.find(live.call.id)
-        winner = row.assigned_to if row is not None else None
         with self._board.turn() as turn:
-            if row is not None:
-                self._board.replace(live, row)
+            if row is None:
+                unknown = dependency_unavailable("The database has no record of the call")
+                self._release(turn, request, live, unknown)
+                return
+            winner = row.assigned_to
+            self._board.replace(live, row)
             refusal = (
                 call_owned(live.call.id, winner, live.call.document())
                 if winner is not None

@@ -132,8 +132,8 @@ class Transfers:
     def _speak_on(self, turn: Turn, live: LiveCall) -> None:
         leg = live.leg
         if leg is None:
-            return
-        if leg.phase is LegPhase.IDLE:
+            self._bridges.conversation_lost(turn, live, "NORMAL_UNSPECIFIED")
+        elif leg.phase is LegPhase.IDLE:
             self._bridges.start(turn, live, leg)
         else:
             # The bridge may just be breaking: the leg must survive that, and is joined again.

@@ -150,6 +150,8 @@ def _run_one(database: Database, job: _Job) -> Exception | None:
 
 def _answer(done: list[tuple[_Job, Exception | None]]) -> None:
     for job, error in done:
+        if not job.future.set_running_or_notify_cancel():
+            continue
         if error is None:
             job.future.set_result(job.result)
         else:

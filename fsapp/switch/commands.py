@@ -27,6 +27,7 @@ __all__ = [
     "bgapi_originate_to_extension",
     "bgapi_originate_to_socket",
     "event_background_job",
+    "event_endings",
     "execute",
     "exit_",
     "linger",
@@ -110,6 +111,11 @@ def nixevent(names: tuple[str, ...] = UNUSED_EVENTS) -> str:
 def event_background_job() -> str:
     """Results of this connection's own ``bgapi`` arrive only after this (freeswitch.md §2)."""
     return "event plain BACKGROUND_JOB\n\n"
+
+
+def event_endings() -> str:
+    """On the control connection: every channel's end, also of one without its own connection."""
+    return "event plain BACKGROUND_JOB CHANNEL_HANGUP_COMPLETE\n\n"
 
 
 def exit_() -> str:

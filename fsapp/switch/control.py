@@ -98,9 +98,11 @@ class Control:
         self.failure = why
 
     def _run(self, connection: Connection, handler: Handler, came_up: Callable[[], None]) -> None:
-        connection.post(commands.event_background_job())
+        connection.post(commands.event_endings())
         connection.flush()
         self._connection, self.failure = connection, None
+        if self._stopping.is_set():
+            connection.close()
         log.info("FreeSWITCH answers at %s:%s", self._host, self._port)
         came_up()
         try:

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 HANDSHAKE_SECONDS = 5.0
+PAUSE_SECONDS = 0.2
 LINGER_SECONDS = 5
 BACKLOG = 512
 
@@ -42,6 +43,8 @@ class Listener:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
         self._stopping = threading.Event()
+        self._closing = threading.Event()
+        """Whether connections are ended, not only refused."""
         self._lock = threading.Lock()
         self._unfinished: dict[socket.socket, float] = {}
         self._connections: set[Connection] = set()
@@ -75,6 +78,7 @@ class Listener:
         """Stops accepting, ends every connection and waits for their threads."""
         if not self._stopping.is_set():
             self.close()
+        self._closing.set()
         with self._lock:
             unfinished, connections = list(self._unfinished), list(self._connections)
             threads = list(self._threads)
@@ -90,9 +94,16 @@ class Listener:
         while not self._stopping.is_set():
             ready, _, _ = select.select([self._socket], [], [], 0.2)
             if ready:
-                with contextlib.suppress(OSError):
-                    self._admit(*self._socket.accept())
+                self._take()
             self._end_unfinished()
+
+    def _take(self) -> None:
+        try:
+            self._admit(*self._socket.accept())
+        except (OSError, RuntimeError) as error:
+            # No descriptor or no thread left: later there may be, and nothing is gained by haste.
+            log.error("a connection cannot be taken: %s", error)
+            self._stopping.wait(PAUSE_SECONDS)
 
     def _admit(self, peer: socket.socket, address: tuple[str, int]) -> None:
         if not self._allowed(address[0]):
@@ -105,7 +116,13 @@ class Listener:
         )
         with self._lock:
             self._threads.add(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:
+            with self._lock:
+                self._threads.discard(thread)
+            peer.close()
+            raise
 
     def _allowed(self, host: str) -> bool:
         peer = ipaddress.ip_address(host.partition("%")[0])
@@ -136,6 +153,8 @@ class Listener:
         tap = peer.dup()
         with self._lock:
             self._unfinished[tap] = time.monotonic()
+        if self._closing.is_set():
+            _shut_down(tap)
         # The descriptor is python-ESL's from here on: it closes it (freeswitch.md §1).
         esl = ESL.ESLconnection(peer.detach())
         with self._lock:
@@ -157,6 +176,8 @@ class Listener:
         )
         with self._lock:
             self._connections.add(connection)
+        if self._closing.is_set():
+            connection.close()
         try:
             self._begin(channel, connection)
             connection.receive(self._handler)
