@@ -27,6 +27,7 @@ from fsapp.store.agents import Agents
 from fsapp.store.calls import Calls
 from fsapp.store.contacts import Contacts
 from fsapp.store.database import Database
+from fsapp.store.writer import WriterStopped
 from fsapp.switch.control import Control
 from fsapp.switch.listener import Listener
 from fsapp.web.app import build
@@ -35,6 +36,10 @@ from fsapp.web.server import WebServer
 __all__ = ["Service", "serve"]
 
 log = logging.getLogger(__name__)
+
+READY_SECONDS = 1.0
+WRITES_NOTHING = "DELETE FROM idempotency WHERE 0"
+"""Needs everything a real change needs (lock, permission), and changes nothing."""
 
 
 class Service:
@@ -100,8 +105,13 @@ class Service:
         restore(self.board, self.calls.live(), self.agents.all())
 
     def _database_failure(self) -> str | None:
-        failure = self.database.writer.failure
-        return None if failure is None else f"The database cannot be written: {failure}"
+        written = self.database.submit(lambda database: database.execute(WRITES_NOTHING))
+        try:
+            written.result(READY_SECONDS)
+        except (TimeoutError, sqlite3.Error, WriterStopped) as error:
+            why = self.database.writer.failure or str(error) or "it takes too long"
+            return f"The database cannot be written: {why}"
+        return None
 
     def _listener_failure(self) -> str | None:
         address = self._settings.outbound.listen

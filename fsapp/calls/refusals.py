@@ -37,6 +37,8 @@ __all__ = [
     "wrong_state",
 ]
 
+CALL_OWNED = "call-owned"
+
 Document = Mapping[str, object]
 
 
@@ -111,7 +113,7 @@ def call_owned(call_id: str, owner: str, call: Document | None = None) -> Refusa
     return Refusal(
         HTTPStatus.FORBIDDEN,
         "forbidden",
-        "call-owned",
+        CALL_OWNED,
         f"Call|{call_id} belongs to {owner}",
         call=call,
     )

@@ -76,7 +76,7 @@ class Arrivals:
             commands.execute("answer", "", call.id),
         )
         greeting = channel.variables.get("fsapp_greeting", "")
-        if greeting:
+        if greeting and commands.playable(greeting):
             self._board.happen(turn, live, Happening.GREETING)
             self._music.play(turn, live, greeting)
         else:

@@ -13,7 +13,15 @@ import sqlite_utils
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
-from fsapp.calls.refusals import Refusal, call_not_found, contact_not_found, draining
+from fsapp.calls.refusals import (
+    CALL_OWNED,
+    Refusal,
+    call_not_found,
+    contact_not_found,
+    draining,
+    not_authorized,
+)
+from fsapp.calls.table import Happening
 from fsapp.desk.hangup import Hangup
 from fsapp.desk.originate import Originate, Target
 from fsapp.desk.park import Park
@@ -21,7 +29,7 @@ from fsapp.desk.parts import Parts
 from fsapp.desk.pickup import Pickup
 from fsapp.desk.transfer import Transfer
 from fsapp.desk.verbs import committed
-from fsapp.store.agents import Agents
+from fsapp.store.agents import Agents, UnknownAgent
 from fsapp.store.calls import Calls
 from fsapp.store.contacts import Contacts
 
@@ -80,10 +88,32 @@ class Desk:
         with self._board.turn():
             self._board.status(agent)
         try:
-            return perform(agent, parameters)
+            return self._retried(perform, agent, parameters)
         except Refusal as refusal:
             refusal.call = self._placed(refusal.call)
             raise
+        except UnknownAgent:
+            raise not_authorized() from None
+
+    def _retried(self, perform: Verb, agent: Agent, parameters: Parameters) -> Document:
+        """Nobody is kept from a call by an agent who has been removed meanwhile."""
+        try:
+            return perform(agent, parameters)
+        except Refusal as refusal:
+            if refusal.error != CALL_OWNED or not self._abandoned(refusal.call):
+                raise
+        return perform(agent, parameters)
+
+    def _abandoned(self, document: Mapping[str, object] | None) -> bool:
+        """Whether the call was on hold for an agent who is no more; then it is queued again."""
+        if document is None or self._agents.get(str(document["assigned_to"])) is not None:
+            return False
+        with self._board.turn() as turn:
+            live = self._board.calls.get(str(document["id"]))
+            if live is None or live.call.state is not State.PARKED or live.request is not None:
+                return False
+            self._board.happen(turn, live, Happening.LOSE_AGENT)
+        return True
 
     def _placed(self, document: Mapping[str, object] | None) -> Mapping[str, object] | None:
         """The refusal's call with its place in the queue, which the guard does not know."""

@@ -213,12 +213,10 @@ class Legs:
         if not reply.refused:
             return
         with self._board.turn() as turn:
-            if not reply.lost:
-                self._dialled(turn, leg, reply.text)
-            elif leg.phase is LegPhase.RINGING:
-                # The phone may be ringing, and nobody will be told what comes of it.
+            if reply.lost:
+                # The phone may be ringing, and nobody would be told what comes of it.
                 self.release(turn, leg)
-                leg.timer = self._board.clock.later(RESULT_SECONDS, lambda: self._silent(leg))
+            self._dialled(turn, leg, reply.text or "-ERR NORMAL_TEMPORARY_FAILURE")
 
     def _dialled(self, turn: Turn, leg: Leg, result: str) -> None:
         """What came of ringing: ``+OK uuid``, or ``-ERR CAUSE``."""

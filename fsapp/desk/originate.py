@@ -110,7 +110,7 @@ class Originate(Verbs):
         return call
 
     def _present(self, call: Call, target: Target) -> Call:
-        if call.destination != target.number:
+        if _described(call) != target.describe():
             raise bad_parameters("This Idempotency-Key is being used for another number.")
         return call
 
@@ -203,10 +203,8 @@ class Originate(Verbs):
     def _key(self, request: Request, planned: Call, key: str | None) -> KeyRecord | None:
         if key is None:
             return None
-        by_contact = planned.cm_id is not None
-        target = f"cm_id={planned.cm_id}" if by_contact else f"extension={planned.destination}"
         now = int(self._board.clock.now())
-        return KeyRecord(request.agent.id, key, planned.id, target, now)
+        return KeyRecord(request.agent.id, key, planned.id, _described(planned), now)
 
     def _dial(self, request: Request, live: LiveCall, leg: Leg) -> None:
         with self._board.turn() as turn:
@@ -279,3 +277,8 @@ class Originate(Verbs):
         if live is not None and live.request is request:
             self._endings.end(turn, live)
         super()._give_up(turn, request)
+
+
+def _described(call: Call) -> str:
+    """What was dialled to make ``call``, as :meth:`Target.describe` says it."""
+    return Target(call.destination, call.organization_id, call.cm_id).describe()

@@ -31,6 +31,8 @@ def restore(board: Board, calls: Sequence[Call], agents: Sequence[Agent]) -> Non
             owner = known.get(call.assigned_to or "")
             if call.state is State.TRANSFERRING:
                 board.happen(turn, live, Happening.RELEASE)
+            elif call.state is State.PARKED and owner is None:
+                board.happen(turn, live, Happening.LOSE_AGENT)
             elif call.state is State.SPEAKING and call.b_leg and owner:
                 _take_in_leg(board, live, owner, call.b_leg)
     if calls:

@@ -33,6 +33,7 @@ __all__ = [
     "linger",
     "myevents",
     "nixevent",
+    "playable",
 ]
 
 APPLICATIONS = frozenset({"answer", "playback", "ring_ready"})
@@ -84,9 +85,18 @@ def _match(pattern: re.Pattern[str], value: str, what: str) -> str:
 
 
 def _text(value: str, what: str) -> str:
-    if _CONTROL.search(value):
-        raise BadArgument(f"{what} has a control character: {value!r}")
+    if not playable(value):
+        raise BadArgument(f"{what} has a control character or a $: {value!r}")
     return value
+
+
+def playable(source: str) -> bool:
+    """Whether ``source`` may stand as an application's argument.
+
+    FreeSWITCH expands ``${…}`` in it, API calls included: ``${system(…)}`` runs a program
+    (measured).
+    """
+    return "$" not in source and not _CONTROL.search(source)
 
 
 def _uuid(value: str) -> str:
