@@ -3,6 +3,9 @@
 FreeSWITCH runs on loopback with ports of its own, around the shipped dialplan/ and conf/ unchanged
 (freeswitch_conf.py). What a phone does is decided by the dial string of its directory user, a
 global variable, and so changes with one api command.
+
+To see what it did: FSAPP_FREESWITCH_DIRECTORY names a directory where its files and a debug log,
+with every SIP message, are kept.
 """
 
 import os
@@ -10,7 +13,7 @@ import random
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,7 +26,8 @@ from .sipp import Sipp, Sipps, caller_headers, free_port
 from .watch import Channel, ChannelWatch
 
 READY_LIMIT = 30.0
-LOG_LEVELS = ("warning", "err", "crit", "alert")
+LOG_LEVELS = "warning,err,crit,alert"
+ALL_LOG_LEVELS = f"debug,info,notice,{LOG_LEVELS}"
 
 
 def freeswitch_program() -> Path:
@@ -42,13 +46,11 @@ class FreeSwitch(EventSocketSwitch):
     name = "freeswitch"
     control_password = "ClueCon"
 
-    def __init__(
-        self, directory: Path | None = None, *, log_levels: Sequence[str] = LOG_LEVELS
-    ) -> None:
+    def __init__(self) -> None:
         self._program = freeswitch_program()
-        self._own_directory = directory is None
-        self.directory = directory or Path(tempfile.mkdtemp(prefix="fsapp-freeswitch-"))
-        self._log_levels = log_levels
+        kept = os.environ.get("FSAPP_FREESWITCH_DIRECTORY")
+        self._is_kept = bool(kept)
+        self.directory = Path(kept or tempfile.mkdtemp(prefix="fsapp-freeswitch-")).resolve()
         self.control_address = f"127.0.0.1:{free_port()}"
         self.outbound_address = f"127.0.0.1:{free_port()}"
         self._sip_port = free_port()
@@ -87,8 +89,9 @@ class FreeSwitch(EventSocketSwitch):
             "sip_port": self._sip_port,
             "rtp_start_port": rtp,
             "rtp_end_port": rtp + 4000,
-            "log_level": self._log_levels[0],
-            "log_levels": ",".join(self._log_levels),
+            "log_level": "debug" if self._is_kept else "warning",
+            "log_levels": ALL_LOG_LEVELS if self._is_kept else LOG_LEVELS,
+            "sip_trace": "yes" if self._is_kept else "no",
             **{phone_variable(phone): self.dial_string(phone) for phone in PHONES},
         }
 
@@ -122,7 +125,7 @@ class FreeSwitch(EventSocketSwitch):
         if self._process is not None:
             let_go(self._process)
         self.sipps.stop()
-        if self._own_directory:
+        if not self._is_kept:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def place_call(
