@@ -233,7 +233,6 @@ def test_submit_never_waits_for_the_disk(traced: Traced) -> None:
     results(jobs)
 
 
-@pytest.mark.xfail(strict=True, reason="answering a cancelled future ends the writing thread")
 def test_a_future_that_somebody_cancelled_does_not_end_the_writer(
     traced: Traced, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,183 @@
+"""Channels that connect: new callers, callers who come back, callees, and those nobody awaits."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsapp.calls.call import State
+from tests.desk.fakes import ANN, CALLER, Rig
+
+
+def test_a_new_caller_is_answered_queued_and_on_record(rig: Rig) -> None:
+    line = rig.connects(CALLER)
+    assert line.heard("execute-app-name: answer") == 1
+    assert rig.place() == "queue"
+    assert rig.events() == ["call_offer", "queue_join"]
+    rig.check()
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "number"),
+    [
+        ("organization_id", "7", 7),
+        ("organization_id", " 7 ", 7),
+        ("organization_id", "seven", 1),
+        ("organization_id", "7; DROP", 1),
+        ("organization_id", "9" * 40, 1),
+        ("organization_id", "\u0667", 1),
+        ("fsapp_priority", "-3", -3),
+        ("fsapp_priority", "high", 0),
+    ],
+)
+def test_numbers_of_the_dialplan_are_read_or_passed_over(
+    rig: Rig, variable: str, text: str, number: int
+) -> None:
+    rig.connects(CALLER, **{variable: text})
+    field = variable.removeprefix("fsapp_")
+    assert getattr(rig.live(), field) == number
+
+
+def test_a_caller_who_comes_back_from_the_fallback_keeps_her_number(rig: Rig) -> None:
+    rig.connects(CALLER, "fsapp_return", fsapp_destination="5901")
+    assert rig.live().destination == "5901"
+
+
+@pytest.mark.parametrize("uuid", ["", "a b", "a\nb", "x" * 65, "a;b", "ü"])
+def test_a_channel_whose_uuid_cannot_stand_in_a_command_is_turned_away(rig: Rig, uuid: str) -> None:
+    line = rig.connects(uuid)
+    assert line.closed
+    assert rig.board.calls == {}
+    assert rig.events() == []
+
+
+@pytest.mark.parametrize("variable", ["fsapp_agent", "fsapp_call"])
+def test_a_leg_or_callee_nobody_awaits_is_hung_up(rig: Rig, variable: str) -> None:
+    line = rig.connects("late", **{variable: "x"})
+    line.expect("uuid_kill late")
+    assert rig.board.calls == {}
+
+
+def test_a_queued_caller_on_a_new_connection_keeps_her_place(rig: Rig) -> None:
+    old = rig.connects(CALLER)
+    rig.clock.advance(1)
+    rig.connects("other")
+    rig.returns()
+    rig.lost(old)
+    assert rig.board.position(rig.live()) == 1
+    assert rig.board.calls[CALLER].connection is rig.lines[CALLER]
+    rig.check()
+
+
+def test_the_old_connection_ending_first_is_the_same(rig: Rig) -> None:
+    old = rig.connects(CALLER)
+    rig.lost(old)
+    rig.returns()
+    rig.clock.advance(10)
+    assert rig.place() == "queue"
+    assert rig.control.heard("uuid_exists") == 0
+    rig.check()
+
+
+def test_a_hangup_told_on_the_superseded_connection_is_not_counted(rig: Rig) -> None:
+    """It may have been waiting for its turn; the new connection tells, too."""
+    old = rig.connects(CALLER)
+    rig.returns()
+    old.superseded = False
+    rig.happens(CALLER, "CHANNEL_HANGUP", on=old, cause="NORMAL_CLEARING")
+    assert rig.place() == "queue"
+    rig.hangs_up(CALLER)
+    assert rig.place() == "ended NORMAL_CLEARING"
+
+
+def test_superseded_connections_are_closed_once_that_is_safe(rig: Rig) -> None:
+    old = rig.connects(CALLER)
+    rig.returns()
+    assert old.heard("exit") == 0
+    rig.talk()
+    assert old.heard("exit") == 1
+
+
+def test_a_caller_back_during_her_greeting_joins_the_queue(rig: Rig) -> None:
+    rig.connects(CALLER, fsapp_greeting="/greeting.wav")
+    rig.returns()
+    assert rig.place() == "queue"
+    assert not rig.live().locked
+    rig.check()
+
+
+def test_a_caller_who_is_not_answered_yet_is_joined_when_she_is(rig: Rig) -> None:
+    line = rig.connects(CALLER, answered=False)
+    asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
+    leg = rig.rings(line)
+    rig.answers(leg)
+    assert line.heard("api uuid_bridge ") == 0
+    rig.happens(CALLER, "CHANNEL_ANSWER")
+    line.answer("api uuid_bridge ")
+    rig.bridged(CALLER, leg)
+    asked.answer()
+    rig.check()
+
+
+def test_an_answer_told_twice_bridges_once(rig: Rig) -> None:
+    line = rig.connects(CALLER, answered=False)
+    rig.ask(ANN, "call/pickup", call_id=CALLER)
+    leg = rig.rings(line)
+    rig.answers(leg)
+    rig.happens(CALLER, "CHANNEL_ANSWER")
+    rig.happens(CALLER, "CHANNEL_ANSWER")
+    assert line.heard("api uuid_bridge ") == 1
+    rig.bridged(CALLER, leg)
+    rig.check()
+
+
+def test_a_caller_back_while_the_phone_rings_is_joined_on_her_new_connection(rig: Rig) -> None:
+    line = rig.connects(CALLER)
+    asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
+    leg = rig.rings(line)
+    new = rig.returns()
+    rig.answers(leg)
+    new.answer("api uuid_bridge ")
+    rig.bridged(CALLER, leg)
+    asked.answer()
+    rig.check()
+
+
+def test_a_caller_back_while_she_is_being_joined_is_joined_again(rig: Rig) -> None:
+    line = rig.connects(CALLER)
+    asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
+    leg = rig.rings(line)
+    rig.answers(leg)
+    line.expect("api uuid_bridge ")
+    new = rig.returns()
+    new.answer("api uuid_bridge ")
+    rig.bridged(CALLER, leg)
+    asked.answer()
+    rig.check()
+
+
+def test_a_call_back_while_it_is_being_ended_is_hung_up_there(rig: Rig) -> None:
+    line = rig.connects(CALLER)
+    leg = rig.talk()
+    asked = rig.ask(ANN, "call/hangup")
+    line.expect("uuid_kill")
+    new = rig.returns()
+    new.answer("uuid_kill")
+    rig.hangs_up(CALLER)
+    asked.answer()
+    rig.hangs_up(leg)
+    assert rig.place().startswith("ended")
+    rig.check()
+
+
+def test_a_transferred_customer_who_comes_back_is_hung_up(rig: Rig) -> None:
+    rig.connects(CALLER)
+    leg = rig.talk()
+    live = rig.board.calls[CALLER]
+    rig.park(leg)
+    uuid, leg = rig.speak_outbound(leg=leg)
+    asked = rig.ask(ANN, "call/transfer", source=CALLER)
+    rig.lines[CALLER].answer(f"api uuid_bridge {CALLER} {uuid}")
+    rig.bridged(CALLER, uuid)
+    asked.answer()
+    assert live.call.state is State.TRANSFERRED
+    rig.returns().expect(f"uuid_kill {CALLER}")
