@@ -78,6 +78,8 @@ class Endings:
         status = self._board.agents.get(before.assigned_to or "")
         if before.is_current and status is not None:
             status.lost_destination = not before.inbound
+        for connection in live.superseded:
+            turn.post(connection, commands.exit_())
         self._answer(turn, live)
         self._free_leg(turn, live, ringing=before.state is State.RINGING)
         self._board.remove(live)

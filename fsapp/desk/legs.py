@@ -137,10 +137,17 @@ class Legs:
         turn.agents.add(leg.agent.id)
         log.info("leg %s of %s ended: %s", leg.uuid, leg.agent.id, cause)
         self._parked(turn, leg)
+        self._close_way(turn, leg)
         self.lost(turn, leg, cause)
         then, leg.then = leg.then, None
         if then is not None:
             then(turn)
+
+    def _close_way(self, turn: Turn, leg: Leg) -> None:
+        """The connection of an ended call was kept for what came of ringing this phone."""
+        way = leg.way
+        if way is not None and way.uuid and way.uuid not in self._board.calls and not way.closed:
+            turn.post(way, commands.exit_())
 
     def forget(self, turn: Turn, leg: Leg) -> None:
         """A leg that is no longer of use: hung up, should it still be there."""
