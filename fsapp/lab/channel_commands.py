@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from fsapp.lab.bridging import begin_uuid_bridge
 from fsapp.lab.channels import Channel
+from fsapp.lab.headers import channel_headers
 from fsapp.lab.states import Flag, known_cause
 from fsapp.lab.transfers import park_session, transfer
+from fsapp.lab.uuid_bridge import begin_uuid_bridge
 from fsapp.lab.words import split_words
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def uuid_setvar(channel: Channel, words: list[str]) -> str:
 @command("uuid_dump", "<uuid> [format]", words=range(1, 3))
 def uuid_dump(channel: Channel, _words: list[str]) -> str:
     """Everything about a channel, as headers."""
-    return f"{channel.exchange.preamble('CHANNEL_DATA')}{channel.headers()}\n"
+    return f"{channel.exchange.preamble('CHANNEL_DATA')}{channel_headers(channel)}\n"
 
 
 @command("uuid_bridge", "<uuid> <other_uuid>", words=range(2, 5), unknown="-ERR Invalid uuid\n")

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from fsapp.lab.clock import settle
-from fsapp.lab.events import Event, header_line
+from fsapp.lab.events import Event
+from fsapp.lab.headers import channel_headers
 from fsapp.lab.profiles import Profile, Times
 from fsapp.lab.states import ChannelState, Flag, q850
 from fsapp.lab.variables import Variables, expand
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from fsapp.lab.exchange import Exchange
 
 __all__ = ["Action", "Channel", "Endpoint", "Extension"]
-
-_WITHOUT_VARIABLES = frozenset({"CHANNEL_STATE", "CHANNEL_CALLSTATE", "DTMF"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,51 +330,8 @@ class Channel:
         self.exchange.changed()
         if not self.exchange.is_wanted(name, self.uuid):
             return
-        text = f"{self.exchange.preamble(name)}{first}{self.headers(name)}{last}"
+        text = f"{self.exchange.preamble(name)}{first}{channel_headers(self, name)}{last}"
         self.exchange.deliver(Event(name, text, unique_id=self.uuid))
-
-    def headers(self, event: str = "CHANNEL_DATA") -> str:
-        """The channel's own headers in an event of that name."""
-        variables = "" if event in _WITHOUT_VARIABLES else self.variables.lines()
-        return (
-            f"{self._basic_lines()}{self.profile.lines('Caller', self.times)}"
-            f"{self._other_leg_lines()}{variables}"
-        )
-
-    def _basic_lines(self) -> str:
-        call_uuid = self.variables.get("call_uuid") or self.uuid
-        pairs = [
-            ("Channel-State", self.running_state.name),
-            ("Channel-Call-State", self.call_state),
-            ("Channel-State-Number", str(int(self.state))),
-            ("Channel-Name", self.name),
-            ("Unique-ID", self.uuid),
-            ("Call-Direction", self.direction),
-            ("Presence-Call-Direction", self.direction),
-            ("Channel-HIT-Dialplan", "true" if Flag.DIALPLAN in self.flags else "false"),
-            ("Channel-Presence-ID", self.presence_id),
-            ("Channel-Call-UUID", call_uuid),
-            ("Answer-State", self._answer_state()),
-            ("Hangup-Cause", self.cause or ""),
-        ]
-        return "".join(header_line(name, value) for name, value in pairs if value) + self._codecs()
-
-    def _codecs(self) -> str:
-        known = self.media_ready or self.direction == "inbound" or self.name[:9] == "loopback/"
-        return _CODEC_LINES if known else ""
-
-    def _answer_state(self) -> str:
-        if self.down:
-            return "hangup"
-        if self.is_answered:
-            return "answered"
-        return "early" if self.has_early_media else "ringing"
-
-    def _other_leg_lines(self) -> str:
-        if self.other_leg is None:
-            return ""
-        kind, lines = self.other_leg
-        return f"Other-Type: {kind}\n{lines}"
 
     def remember_other_leg(self, kind: str, other: Channel) -> None:
         """Keep the other leg's profile for the ``Other-Leg-`` headers.
@@ -388,11 +344,4 @@ class Channel:
     def channel_data(self, mode: str) -> str:
         """The answer to ``connect``; ``mode`` is the headers on the socket's mode."""
         own = self.profile.lines("Channel", self.times)
-        return f"{self.exchange.preamble('CHANNEL_DATA')}{own}{self.headers()}{mode}\n"
-
-
-_CODEC_LINES = "".join(
-    f"Channel-{side}-Codec-Name: PCMU\nChannel-{side}-Codec-Rate: 8000\n"
-    f"Channel-{side}-Codec-Bit-Rate: 64000\n"
-    for side in ("Read", "Write")
-)
+        return f"{self.exchange.preamble('CHANNEL_DATA')}{own}{channel_headers(self)}{mode}\n"

@@ -39,7 +39,8 @@ class OutboundSession(Session):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.exchange.hold(self.channel, self)
-        self.exchange.clock.call_later(_PATIENCE, self._lose_patience)
+        clock = self.exchange.clock
+        self._patience = clock.call_later(_PATIENCE, self._lose_patience)
         if self.channel.down:
             self.close()
 
@@ -58,7 +59,7 @@ class OutboundSession(Session):
             ("resume", self._resume),
             ("connect", self._connect),
             ("getvar", self._getvar),
-            ("myevents", self._myevents),
+            ("myevents", self.subscribe(lambda _: self.subscription.own())),
             ("divert_events", self._divert),
             ("linger", self._set_linger),
             ("nolinger", self._no_linger),
@@ -70,6 +71,7 @@ class OutboundSession(Session):
 
     def _connect(self, _command: Command) -> Outcome:
         self.connected = True
+        self._patience.cancel()
         control = "full" if self.full else "single-channel"
         mode = f"Socket-Mode: {self.mode}\nControl: {control}\n"
         head = "Content-Type: command/reply\nReply-Text: %2BOK%0A\n"
@@ -126,6 +128,7 @@ class OutboundSession(Session):
             self.close()
 
     def ended(self) -> None:
+        self._patience.cancel()
         channel = self.channel
         taken = {Flag.TRANSFER, Flag.REDIRECT} & channel.flags
         resumes = self.resumes or channel.variables.is_true("socket_resume")

@@ -14,7 +14,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING
 
-from fsapp.lab.events import EVENT_NAMES, MYEVENTS, Event, to_wire
+from fsapp.lab.events import Event, to_wire
+from fsapp.lab.subscriptions import Subscription
 
 if TYPE_CHECKING:
     from fsapp.lab.channels import Channel
@@ -60,10 +61,7 @@ class Session(asyncio.Protocol):
         self.channel: Channel | None = None
         self.transport: asyncio.Transport | None = None
         self.finished = False
-        self.subscribed: set[str] = set()
-        self.listens = False
-        self.only_own = False
-        self.filters: list[tuple[str, str]] = []
+        self.subscription = Subscription()
         self.linger: float | None = None
         self._buffer = b""
         self._commands: deque[Command] = deque()
@@ -190,8 +188,9 @@ class Session(asyncio.Protocol):
 
     def handlers(self) -> list[tuple[str, Handler]]:
         """What this connection understands: how a command begins, and who carries it out."""
+        wishes = self.subscription
         return [
-            ("filter ", self._filter),
+            ("filter ", lambda command: wishes.filter(command.argument)),
             ("sendmsg", self._sendmsg),
             ("sendevent", lambda _: f"+OK {uuid.uuid4()}"),
             ("api ", self._api),
@@ -200,9 +199,9 @@ class Session(asyncio.Protocol):
             ("linger", lambda _: "-ERR not controlling a session"),
             ("nolinger", lambda _: "-ERR not controlling a session"),
             ("nolog", lambda _: "+OK no longer logging"),
-            ("event", self._event),
-            ("nixevent", self._nixevent),
-            ("noevents", self._noevents),
+            ("event", self.subscribe(wishes.add)),
+            ("nixevent", self.subscribe(wishes.remove)),
+            ("noevents", self.subscribe(lambda _: wishes.clear())),
         ]
 
     def unauthorized(self, _command: Command) -> Outcome:
@@ -253,96 +252,35 @@ class Session(asyncio.Protocol):
         channel.queue_private_event(command.headers)
         return "+OK"
 
-    # -- which events ------------------------------------------------------------------
+    # -- events out --------------------------------------------------------------------
 
-    def _event(self, command: Command) -> Outcome:
-        words = [word for word in command.argument.split(" ") if word]
-        if words and words[0].lower() in {"plain", "xml", "json"}:
-            del words[0]
-        known = _known_events(words)
-        if not known:
-            return "-ERR no keywords supplied"
-        self.subscribed |= known
-        self._listen(True)
-        return "+OK event listener enabled plain"
+    def subscribe(self, change: Callable[[str], str]) -> Handler:
+        """A command that changes the subscription, with what follows its first word."""
 
-    def _nixevent(self, command: Command) -> Outcome:
-        known = _known_events(command.argument.split(" "))
-        if not known:
-            return "-ERR no keywords supplied"
-        if "ALL" in known:
-            self.subscribed.clear()
-        elif "ALL" in self.subscribed:
-            self.subscribed = set(EVENT_NAMES) - {"ALL"}
-        self.subscribed -= known
-        self._listen(True)
-        return "+OK events nixed"
+        def carry_out(command: Command) -> Outcome:
+            self.exchange.listening(self, False)
+            reply = change(command.argument)
+            self.exchange.listening(self, self.subscription.listens)
+            return reply
 
-    def _noevents(self, _command: Command) -> Outcome:
-        if not self.listens:
-            return "-ERR not listening for events"
-        self.subscribed.clear()
-        self._listen(False)
-        return "+OK no longer listening for events"
-
-    def _myevents(self, _command: Command) -> Outcome:
-        if self.only_own:
-            return "-ERR aready enabled."
-        self.exchange.listening(self, False)
-        self.subscribed |= MYEVENTS
-        self.only_own = True
-        self._listen(True)
-        return "+OK Events Enabled"
-
-    def _filter(self, command: Command) -> Outcome:
-        first, _, rest = command.argument.lstrip(" ").partition(" ")
-        if first.lower() == "delete" and rest:
-            return self._delete_filter(*rest.partition(" ")[::2])
-        name, value = (rest.partition(" ")[::2]) if first.lower() == "add" else (first, rest)
-        if not value:
-            return "-ERR invalid syntax"
-        self.filters.append((name, value))
-        return f"+OK filter added. [{name}]=[{value}]"
-
-    def _delete_filter(self, name: str, value: str) -> str:
-        if name.lower() == "all":
-            self.filters.clear()
-        self.filters = [
-            known
-            for known in self.filters
-            if known[0].lower() != name.lower() or (value and known[1] != value)
-        ]
-        return f"+OK filter deleted. [{name}][{value}]"
-
-    def _listen(self, listens: bool) -> None:
-        self.listens = listens
-        self.exchange.listening(self, listens)
+        return carry_out
 
     def wants(self, name: str) -> bool:
-        """Whether an event of that name is subscribed to."""
-        return self.listens and (name in self.subscribed or "ALL" in self.subscribed)
+        """Whether events of that name are subscribed to."""
+        return self.subscription.wants(name)
 
     def offer(self, event: Event) -> None:
         """Send the event if this connection wants it."""
-        if self.finished or not self.wants(event.name) or not self._passes(event):
+        if self.finished or not self.subscription.passes(event):
             return
         if self._held is not None:
             self._held.append(event)
         else:
             self.exchange.faults.event(self, event)
 
-    def _passes(self, event: Event) -> bool:
-        return not self.filters or any(
-            (event.get(name) or "").lower() == value.lower() for name, value in self.filters
-        )
-
 
 Outcome = str | Coroutine[None, None, None] | None
 Handler = Callable[[Command], Outcome]
-
-
-def _known_events(words: list[str]) -> set[str]:
-    return {word.upper() for word in words} & EVENT_NAMES
 
 
 def _headers(lines: list[str]) -> dict[str, str]:

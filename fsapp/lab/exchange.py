@@ -61,7 +61,7 @@ class Exchange:
         self.failures = 0
         self._sequence = itertools.count(1)
         self._numbers = itertools.count(1)
-        self._listening: dict[str | None, set[Session]] = defaultdict(set)
+        self._listening: dict[str | None, dict[Session, None]] = defaultdict(dict)
         self._held: dict[str, set[OutboundSession]] = defaultdict(set)
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: set[Callable[[], None]] = set()
@@ -95,7 +95,16 @@ class Exchange:
         """Run something beside everything else."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed("something the switch did failed", error)
+
+    def _failed(self, what: str, error: BaseException) -> None:
+        self.failures += 1
+        logging.getLogger("fsapp.lab").error(what, exc_info=error)
 
     # -- channels ----------------------------------------------------------------------
 
@@ -124,9 +133,8 @@ class Exchange:
     async def _live(self, channel: Channel) -> None:
         try:
             await run(channel)
-        except Exception:
-            logging.getLogger("fsapp.lab").exception("the run of %r failed", channel)
-            self.failures += 1
+        except Exception as error:  # noqa: BLE001  one channel's failure is not the switch's
+            self._failed(f"the run of {channel!r} failed", error)
             channel.abandon()
         self._destroy_when_free(channel)
 
@@ -186,11 +194,12 @@ class Exchange:
 
     def listening(self, session: Session, listens: bool) -> None:
         """Enter or remove a connection among those that events are offered to."""
-        only = session.channel.uuid if session.only_own and session.channel is not None else None
+        channel = session.channel if session.subscription.only_own else None
+        only = channel.uuid if channel is not None else None
         if listens:
-            self._listening[only].add(session)
+            self._listening[only][session] = None
             return
-        self._listening[only].discard(session)
+        self._listening[only].pop(session, None)
         if only is not None and not self._listening[only]:
             del self._listening[only]
 
@@ -206,10 +215,10 @@ class Exchange:
 
     def deliver(self, event: Event) -> None:
         """Offer the event to everyone it concerns."""
-        concerned = set(self._listening.get(None, ()))
+        concerned = dict(self._listening.get(None, {}))
         for identifier in (event.unique_id, event.job_owner):
             if identifier:
-                concerned |= self._listening.get(identifier, set())
+                concerned |= self._listening.get(identifier, {})
         for session in concerned:
             session.offer(event)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from fsapp.lab import applications, bridge_application, bridging
+from fsapp.lab import applications, bridge_application, bridging, uuid_bridge
 from fsapp.lab.channels import Channel
 from fsapp.lab.execution import execute, parse_private_events
 from fsapp.lab.states import ChannelState, Flag
@@ -102,11 +102,11 @@ _HANDLERS: dict[ChannelState, Callable[[Channel], Awaitable[None]]] = {
     ChannelState.CS_NEW: _rest,
     ChannelState.CS_INIT: _init,
     ChannelState.CS_ROUTING: _routing,
-    ChannelState.CS_SOFT_EXECUTE: bridging.soft_execute,
+    ChannelState.CS_SOFT_EXECUTE: uuid_bridge.soft_execute,
     ChannelState.CS_EXECUTE: _execute,
     ChannelState.CS_EXCHANGE_MEDIA: bridging.exchange_media,
     ChannelState.CS_PARK: _park,
-    ChannelState.CS_CONSUME_MEDIA: _rest,
+    ChannelState.CS_CONSUME_MEDIA: _hibernate,
     ChannelState.CS_HIBERNATE: _hibernate,
     ChannelState.CS_RESET: _reset,
     ChannelState.CS_HANGUP: _hangup,
