@@ -43,7 +43,9 @@ class Arrivals:
         """By its uuid: an agent's leg, a call we know, or a new caller."""
         leg = self._board.legs.get(channel.uuid)
         live = self._board.calls.get(channel.uuid)
-        if leg is not None:
+        if channel.ended or self._board.has_ended(channel.uuid):
+            self._too_late(turn, channel, connection)
+        elif leg is not None:
             self._legs.connected(turn, leg, connection)
         elif live is not None:
             live.answered = live.answered or channel.answered
@@ -58,6 +60,16 @@ class Arrivals:
             # A SIP profile with inbound-use-callid-as-uuid lets callers choose it.
             log.error("a channel whose uuid is %r cannot be taken", channel.uuid)
             connection.close()
+
+    def _too_late(self, turn: Turn, channel: Channel, connection: Connection) -> None:
+        """She hung up on her way here: no arrival, and an id that has ended is never reopened."""
+        live = self._board.calls.get(channel.uuid)
+        leg = self._board.legs.get(channel.uuid)
+        if live is not None:
+            self._endings.hung_up(turn, live, channel.cause)
+        elif leg is not None:
+            self._legs.gone(turn, leg, channel.cause)
+        turn.post(connection, commands.exit_())
 
     def greeted(self, turn: Turn, live: LiveCall) -> None:
         """The greeting is over: the caller joins the queue."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -28,6 +29,10 @@ from fsapp.switch.connection import Connection, OnReply
 __all__ = ["AgentStatus", "Board", "Leg", "LegPhase", "LiveCall", "Request", "Turn"]
 
 log = logging.getLogger(__name__)
+
+
+MANY = 10_000
+"""How many ended calls are remembered against a connection of theirs that comes late."""
 
 
 class LegPhase(Enum):
@@ -175,6 +180,7 @@ class Board:
         """What to do with the result of a background job, by its id."""
         self.agents: dict[str, AgentStatus] = {}
         self._owned: dict[str, set[LiveCall]] = {}
+        self._recent: OrderedDict[str, None] = OrderedDict()
         self._ended: dict[str, Call] = {}
         """Ended calls whose last row is still on its way to the disk."""
 
@@ -237,6 +243,9 @@ class Board:
         call = live.call
         self.calls.pop(call.id, None)
         self._own(live, call.assigned_to, None)
+        self._recent[call.id] = None
+        while len(self._recent) > MANY:
+            self._recent.popitem(last=False)
         if live.written is not None:
             self._ended[call.id] = call
             live.written.add_done_callback(lambda _: self._ended.pop(call.id, None))
@@ -253,6 +262,10 @@ class Board:
             live.request = None
         turn.agents.add(request.agent.id)
         turn.answer(request, refusal)
+
+    def has_ended(self, call_id: str) -> bool:
+        """Whether a call of this id has ended lately; its last connection may still arrive."""
+        return call_id in self._recent
 
     def find_ended(self, call_id: str) -> Call | None:
         """An ended call, from memory or the database. Reads: not in a turn."""

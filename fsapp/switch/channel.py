@@ -54,6 +54,9 @@ class Channel:
     caller_name: str
     context: str
     answered: bool
+    ended: bool = False
+    """Whether it had hung up by the time it connected."""
+    cause: str = ""
     variables: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -70,6 +73,8 @@ class Channel:
             caller_name=text("Caller-Caller-ID-Name"),
             context=text("Caller-Context"),
             answered=text("Answer-State") == "answered",
+            ended=text("Answer-State") == "hangup",
+            cause=text("Hangup-Cause"),
             variables={name: text(f"variable_{name}") for name in _VARIABLES},
         )
 

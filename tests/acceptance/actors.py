@@ -233,6 +233,7 @@ class Agent:
         self, refused: Refused, verb: str, call: Any = None, **parameters: Any
     ) -> Answer:
         """Her request gets exactly this refusal, and it changes nothing."""
+        self.desk.switch.settle()
         before = self.desk.picture()
         answer = self.asks(verb, call, **parameters)
         refused.check(answer)

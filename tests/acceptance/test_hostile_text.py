@@ -131,8 +131,11 @@ def test_in_the_callers_name(name: str, a_caller: Callers, anna: Agent, canary: 
 
 
 def is_harmless(shown: str, sent: str) -> bool:
-    """Shown as it was sent, or shortened or cleaned; never longer and never something else."""
-    return shown == sent or (len(shown) <= len(sent) and set(shown) <= {*sent, *" ?_\ufffd"})
+    """Shown as it was sent, or shortened or cleaned; never longer and never something else.
+
+    (FreeSWITCH itself shows `%{` for `${`.)
+    """
+    return shown == sent or (len(shown) <= len(sent) and set(shown) <= {*sent, *" ?_%\ufffd"})
 
 
 NUMBERS = ["+4512345678", "anonymous", "100%25", "1" * 100]

@@ -86,6 +86,7 @@ def test_it_rings_no_longer_than_the_ring_timeout(a_caller: Callers, anna: Agent
     answer = anna.asks("pickup", caller)
     assert RING_TIMEOUT - 0.5 < answer.seconds < RING_TIMEOUT + 2
     anna.phone.is_quiet()
+    desk.switch.settle()
     assert desk.channels() == [caller.id]
 
 

@@ -185,6 +185,7 @@ MY_ROWS: dict[Stage, tuple[Cell | None, ...]] = {
 
 def wrong_cells(agent: Agent, call: str, row: tuple[Cell | None, ...]) -> list[str]:
     """Every verb asked by ``agent``: which cells of ``row`` are not answered as they should."""
+    agent.desk.switch.settle()
     before = agent.desk.picture()
     wrong = []
     for verb, cell in zip(VERBS, row, strict=True):

@@ -121,6 +121,9 @@ class Switch(Protocol):
     def reset(self) -> None:
         """Between tests: end every call, put every phone back to answering."""
 
+    def settle(self) -> None:
+        """Until `channels()` shows what has happened so far."""
+
     def api(self, command: str) -> str:
         """The result of one Event Socket api command."""
 
@@ -170,6 +173,9 @@ class EventSocketSwitch:
     control_address: str
     control_password: str
     _control: EventSocket | None = None
+
+    def settle(self) -> None:
+        """What is asked of this switch is answered as things are: nothing to wait for."""
 
     def control(self) -> EventSocket:
         """The suite's own connection to the control port, opened on first use."""

@@ -13,6 +13,7 @@ import random
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
@@ -25,6 +26,7 @@ from .guard import guarded, let_go
 from .sipp import Sipp, Sipps, caller_headers, free_port
 from .watch import Channel, ChannelWatch
 
+LISTING_LAG = 0.4
 READY_LIMIT = 30.0
 LOG_LEVELS = "warning,err,crit,alert"
 ALL_LOG_LEVELS = f"debug,info,notice,{LOG_LEVELS}"
@@ -161,6 +163,10 @@ class FreeSwitch(EventSocketSwitch):
             self.set_dial_string(extension, self.dial_string(extension))
         self.api("hupall NORMAL_CLEARING")
         self.watch.wait("every call is over", _all_ended)
+
+    def settle(self) -> None:
+        """FreeSWITCH writes what `show channels` tells in batches, up to 0.3 s late (measured)."""
+        time.sleep(LISTING_LAG)
 
     def channels(self) -> list[dict[str, str]]:
         # FreeSWITCH writes that table in batches, up to 0.3 s late; the events are exact.
