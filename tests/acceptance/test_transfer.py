@@ -190,3 +190,14 @@ def test_a_parked_bystander_stays_parked(
     bystander.hears("music")
     anna.unparks(bystander)
     anna.speaks_with(bystander)
+
+
+def test_nothing_is_played_over_what_the_two_say(
+    a_caller: Callers, anna: Agent, outside: Phone, desk: Desk
+):
+    """Music that ends because a bridge begins must not be started again into the bridge."""
+    caller, call = consulted(a_caller, anna, outside)
+    anna.transfers(caller)
+    desk.switch.settle()
+    running = {row["uuid"]: row["application"] for row in desk.switch.channels()}
+    assert (running[caller.id], running[call["id"]]) == ("uuid_bridge", "uuid_bridge")
