@@ -13,7 +13,6 @@ import random
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
@@ -26,8 +25,8 @@ from .guard import guarded, let_go
 from .sipp import Sipp, Sipps, caller_headers, free_port
 from .watch import Channel, ChannelWatch
 
-LISTING_LAG = 0.4
 READY_LIMIT = 30.0
+LINGER_LIMIT = 10.0
 LOG_LEVELS = "warning,err,crit,alert"
 ALL_LOG_LEVELS = f"debug,info,notice,{LOG_LEVELS}"
 
@@ -165,11 +164,17 @@ class FreeSwitch(EventSocketSwitch):
         self.watch.wait("every call is over", _all_ended)
 
     def settle(self) -> None:
-        """FreeSWITCH writes what `show channels` tells in batches, up to 0.3 s late (measured)."""
-        time.sleep(LISTING_LAG)
+        self.catch_up()
+        # A channel goes a moment after its hangup, or when the app's connection stops lingering.
+        self.watch.wait("ended channels are gone", _none_lingers, LINGER_LIMIT)
+
+    def catch_up(self) -> None:
+        """Wait until `watch` knows everything that has happened by now."""
+        self.watch.catch_up(self.control())
 
     def channels(self) -> list[dict[str, str]]:
         # FreeSWITCH writes that table in batches, up to 0.3 s late; the events are exact.
+        self.catch_up()
         exact = wait_until("show channels is up to date", self._up_to_date, 2.0)
         return exact[0]
 
@@ -179,6 +184,7 @@ class FreeSwitch(EventSocketSwitch):
         return (rows,) if {row["uuid"] for row in rows} == there else None
 
     def hears(self, uuid: str) -> str:
+        self.catch_up()
         channel = self.watch.get(uuid)
         if channel is None or channel.ended:
             return "nothing"
@@ -190,6 +196,10 @@ class FreeSwitch(EventSocketSwitch):
 
 def _sound(running: tuple[str, str]) -> str:
     return heard(*running)
+
+
+def _none_lingers(channels: list[Channel]) -> bool:
+    return not any(channel.ended and not channel.gone for channel in channels)
 
 
 def _all_ended(channels: list[Channel]) -> bool:

@@ -40,6 +40,7 @@ class FreeSwitchCaller:
         self.switch.sipps.callers.tell("INFO", self.call_id)
 
     def is_alive(self) -> bool:
+        self.switch.catch_up()
         channel = self._channel(self.switch.watch.all())
         return channel is not None and not channel.ended
 
@@ -74,15 +75,10 @@ class FreeSwitchPhone:
         self.switch.set_dial_string(self.extension, dial_string)
 
     def hang_up(self) -> None:
-        self.switch.watch.wait(f"{self.extension} is answered", self._is_settled)
+        self.switch.catch_up()
         for leg in self._legs(self.switch.watch.all()):
             if leg.up:
                 self.switch.sipps.at(leg.address).tell("INFO", leg.call_id)
-
-    def _is_settled(self, channels: list[Channel]) -> bool:
-        """Whether no leg is about to be answered at once, the event being under way."""
-        at_once = self.switch.sipps.answering.address
-        return all(leg.up or leg.address != at_once for leg in self._legs(channels))
 
     def dies(self) -> None:
         for leg in self.legs():
@@ -101,6 +97,7 @@ class FreeSwitchPhone:
         self.switch.watch.wait(f"no leg leads to {self.extension}", is_down, limit)
 
     def legs(self) -> list[str]:
+        self.switch.catch_up()
         return [leg.uuid for leg in self._legs(self.switch.watch.all())]
 
     def _wait(self, what: str, wanted: Callable[[Channel], bool], limit: float) -> str:

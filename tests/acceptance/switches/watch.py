@@ -21,6 +21,9 @@ EVENTS = (
     " CHANNEL_DESTROY CHANNEL_EXECUTE CHANNEL_EXECUTE_COMPLETE"
 )
 
+CAUGHT_UP = "suite::caught_up"
+"""An event of our own: when it comes back, so have all that FreeSWITCH fired before it."""
+
 LEG = re.compile(r"sofia/suite/(.*)@(.*)")
 
 
@@ -56,11 +59,12 @@ class ChannelWatch:
         self._connection = connection
         self._channels: dict[str, Channel] = {}
         self._changed = threading.Condition()
+        self._sent = self._returned = 0
         self._thread = threading.Thread(target=self._follow, name="channel-watch", daemon=True)
 
     def start(self) -> None:
         """Begin to follow."""
-        self._connection.command(f"event plain {EVENTS}")
+        self._connection.command(f"event plain {EVENTS} CUSTOM {CAUGHT_UP}")
         self._thread.start()
 
     def stop(self) -> None:
@@ -81,6 +85,14 @@ class ChannelWatch:
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise WaitTooLong(f"not within {limit} s: {promise}")
 
+    def catch_up(self, control: EventSocket) -> None:
+        """Wait until everything that has happened on the switch by now is known here."""
+        with self._changed:
+            self._sent += 1
+            mark = self._sent
+        control.command(f"sendevent CUSTOM\nEvent-Subclass: {CAUGHT_UP}\nMark: {mark}")
+        self.wait("the events have caught up", lambda _: self._returned >= mark)
+
     def all(self) -> list[Channel]:
         """Every channel so far."""
         with self._changed:
@@ -94,7 +106,10 @@ class ChannelWatch:
     def _follow(self) -> None:
         for event in self._connection.events():
             with self._changed:
-                self._take(event)
+                if event.headers["Event-Name"] == "CUSTOM":
+                    self._returned = int(event.headers["Mark"])
+                else:
+                    self._take(event)
                 self._changed.notify_all()
 
     def _take(self, event: Frame) -> None:
