@@ -12,7 +12,7 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
@@ -277,6 +277,8 @@ class Rig:
         self.parts = Parts(Context(self.board, self.switch, options))
         self.handler = EventHandler(self.parts)
         agents, contacts = Agents(store), Contacts(store)
+        for agent in (ANN, BOB):
+            agents.add(agent)
         health = Health(lambda: None, lambda: None)
         self.desk = Desk(self.parts, self.calls, agents, contacts, health)
         self.lines: dict[str, FakeConnection] = {}
@@ -291,11 +293,23 @@ class Rig:
     # What FreeSWITCH does.
 
     def connects(
-        self, uuid: str, destination: str = "5900", *, answered: bool = True, **variables: str
+        self,
+        uuid: str,
+        destination: str = "5900",
+        variables: Mapping[str, str] | None = None,
+        **facts: Any,
     ) -> FakeConnection:
         """A channel connects, for the first time or again."""
         connection = FakeConnection(uuid)
-        channel = Channel(uuid, destination, "2045550100", "Cal", "public", answered, variables)
+        known: dict[str, Any] = {
+            "destination": destination,
+            "caller_number": "2045550100",
+            "caller_name": "Cal",
+            "context": "public",
+            "answered": True,
+            "variables": dict(variables or {}),
+        }
+        channel = Channel(uuid, **{**known, **facts})
         self.lines[uuid] = connection
         self.handler.connected(channel, cast(Connection, connection))
         connection.flush()
@@ -359,7 +373,7 @@ class Rig:
 
     def answers(self, leg: str, agent: Agent = ANN) -> FakeConnection:
         """The phone is answered: its leg connects."""
-        return self.connects(leg, "1101", fsapp_agent=agent.id, fsapp_call="x")
+        return self.connects(leg, "1101", {"fsapp_agent": agent.id, "fsapp_call": "x"})
 
     def talk(self, agent: Agent = ANN, uuid: str = CALLER) -> str:
         """The agent picks the call up; answers her leg's uuid."""
@@ -393,7 +407,7 @@ class Rig:
     def speak_outbound(self, agent: Agent = ANN, leg: str = "") -> tuple[str, str]:
         """As ``dial``, and the callee answers."""
         uuid, leg = self.dial(agent, leg)
-        self.connects(uuid, RETURN_POINT, fsapp_call=uuid)
+        self.connects(uuid, RETURN_POINT, {"fsapp_call": uuid})
         self.lines[uuid].answer(f"api uuid_bridge {uuid} {leg}")
         self.bridged(uuid, leg)
         return uuid, leg
@@ -474,6 +488,11 @@ class Rig:
             shown = self.board.agent_document(status)["state"]
             assert (shown in ("speaking", "ringing")) == (current is not None)
             assert status.leg is None or status.leg.uuid in self.board.legs
+
+    def on_line(self, uuid: str, connection: FakeConnection) -> bool:
+        """Whether the call or leg is spoken to on this connection."""
+        item = self.board.calls.get(uuid) or self.board.legs[uuid]
+        return cast(object, item.connection) is connection
 
     def live(self, uuid: str = CALLER) -> Call:
         return self.board.calls[uuid].call

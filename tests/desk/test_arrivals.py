@@ -32,13 +32,13 @@ def test_a_new_caller_is_answered_queued_and_on_record(rig: Rig) -> None:
 def test_numbers_of_the_dialplan_are_read_or_passed_over(
     rig: Rig, variable: str, text: str, number: int
 ) -> None:
-    rig.connects(CALLER, **{variable: text})
+    rig.connects(CALLER, variables={variable: text})
     field = variable.removeprefix("fsapp_")
     assert getattr(rig.live(), field) == number
 
 
 def test_a_caller_who_comes_back_from_the_fallback_keeps_her_number(rig: Rig) -> None:
-    rig.connects(CALLER, "fsapp_return", fsapp_destination="5901")
+    rig.connects(CALLER, "fsapp_return", {"fsapp_destination": "5901"})
     assert rig.live().destination == "5901"
 
 
@@ -52,7 +52,7 @@ def test_a_channel_whose_uuid_cannot_stand_in_a_command_is_turned_away(rig: Rig,
 
 @pytest.mark.parametrize("variable", ["fsapp_agent", "fsapp_call"])
 def test_a_leg_or_callee_nobody_awaits_is_hung_up(rig: Rig, variable: str) -> None:
-    line = rig.connects("late", **{variable: "x"})
+    line = rig.connects("late", variables={variable: "x"})
     line.expect("uuid_kill late")
     assert rig.board.calls == {}
 
@@ -64,7 +64,7 @@ def test_a_queued_caller_on_a_new_connection_keeps_her_place(rig: Rig) -> None:
     rig.returns()
     rig.lost(old)
     assert rig.board.position(rig.live()) == 1
-    assert rig.board.calls[CALLER].connection is rig.lines[CALLER]
+    assert rig.on_line(CALLER, rig.lines[CALLER])
     rig.check()
 
 
@@ -98,7 +98,7 @@ def test_superseded_connections_are_closed_once_that_is_safe(rig: Rig) -> None:
 
 
 def test_a_caller_back_during_her_greeting_joins_the_queue(rig: Rig) -> None:
-    rig.connects(CALLER, fsapp_greeting="/greeting.wav")
+    rig.connects(CALLER, variables={"fsapp_greeting": "/greeting.wav"})
     rig.returns()
     assert rig.place() == "queue"
     assert not rig.live().locked
@@ -181,3 +181,38 @@ def test_a_transferred_customer_who_comes_back_is_hung_up(rig: Rig) -> None:
     asked.answer()
     assert live.call.state is State.TRANSFERRED
     rig.returns().expect(f"uuid_kill {CALLER}")
+
+
+def test_a_channel_that_ended_on_its_way_is_no_arrival(rig: Rig) -> None:
+    line = rig.connects(CALLER, ended=True, cause="ORIGINATOR_CANCEL")
+    assert rig.board.calls == {}
+    assert rig.events() == []
+    line.expect("exit")
+
+
+def test_a_caller_who_ended_on_her_way_back_has_ended(rig: Rig) -> None:
+    old = rig.connects(CALLER)
+    rig.lost(old)
+    rig.connects(CALLER, "fsapp_return", ended=True, cause="ORIGINATOR_CANCEL")
+    assert rig.place() == "ended ORIGINATOR_CANCEL"
+    rig.check()
+
+
+def test_a_phone_that_was_answered_and_ended_on_its_way_fails_the_pickup(rig: Rig) -> None:
+    line = rig.connects(CALLER)
+    asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
+    leg = rig.rings(line)
+    rig.connects(leg, variables={"fsapp_agent": "ann"}, ended=True, cause="NORMAL_CLEARING")
+    assert asked.refusal().http == 409
+    assert (rig.place(), rig.agent_state()) == ("queue", "idle")
+    rig.check()
+
+
+def test_the_last_connection_of_a_call_that_has_ended_does_not_reopen_it(rig: Rig) -> None:
+    rig.connects(CALLER)
+    rig.hangs_up(CALLER)
+    events = rig.events()
+    rig.returns().expect("exit")
+    assert rig.board.calls == {}
+    assert rig.place() == "ended NORMAL_CLEARING"
+    assert rig.events() == events

@@ -62,15 +62,22 @@ def test_what_is_cancelled_does_not_happen(clock: SystemClock) -> None:
 def test_an_action_that_fails_does_not_stop_the_others(
     clock: SystemClock, caplog: pytest.LogCaptureFixture
 ) -> None:
+    def fail() -> None:
+        raise ValueError("a mistake of ours")
+
     with caplog.at_level(logging.ERROR):
-        clock.later(0.0, lambda: 1 // 0)
+        clock.later(0.0, fail)
         assert done(clock, 0.01).wait(LIMIT)
     assert "a timed action failed" in caplog.text
 
 
 def test_an_action_may_order_another(clock: SystemClock) -> None:
     event = threading.Event()
-    clock.later(0.0, lambda: clock.later(0.0, event.set))
+
+    def order() -> None:
+        clock.later(0.0, event.set)
+
+    clock.later(0.0, order)
     assert event.wait(LIMIT)
 
 

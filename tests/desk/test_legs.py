@@ -84,7 +84,7 @@ def test_a_leg_that_connects_again_is_followed_on_its_new_connection(rig: Rig) -
     rig.answers(leg)
     rig.lost(old)
     rig.clock.advance(5)
-    assert rig.board.legs[leg].connection is rig.lines[leg]
+    assert rig.on_line(leg, rig.lines[leg])
     assert rig.place() == "ann speaking"
     rig.check()
 

@@ -30,7 +30,7 @@ def test_a_queued_caller_hears_the_queues_music(rig: Rig) -> None:
 
 
 def test_the_dialplan_may_choose_the_music(rig: Rig) -> None:
-    rig.connects(CALLER, fsapp_music="/music/own.wav")
+    rig.connects(CALLER, variables={"fsapp_music": "/music/own.wav"})
     assert rig.hears() == "/music/own.wav"
 
 
@@ -123,7 +123,7 @@ def test_a_caller_back_on_a_new_connection_hears_music_there(rig: Rig) -> None:
 
 @pytest.mark.parametrize("response", ["FILE PLAYED", "FILE NOT FOUND"])
 def test_the_end_of_the_greeting_queues_the_caller(rig: Rig, response: str) -> None:
-    rig.connects(CALLER, fsapp_greeting="/greeting.wav")
+    rig.connects(CALLER, variables={"fsapp_greeting": "/greeting.wav"})
     assert rig.live().locked
     ends(rig, response)
     assert rig.place() == "queue"
@@ -138,3 +138,15 @@ def test_a_tone_ordered_for_later_is_not_played_into_a_conversation(rig: Rig) ->
     rig.talk()
     rig.clock.advance(2)
     assert line.heard("playback") == 2
+
+
+@pytest.mark.parametrize("variable", ["fsapp_music", "fsapp_greeting"])
+def test_a_source_that_may_not_be_sent_is_not_and_the_caller_is_queued(
+    rig: Rig, variable: str
+) -> None:
+    """FreeSWITCH would run it; and a tone in a greeting's place would never end."""
+    line = rig.connects(CALLER, variables={variable: "${system(reboot)}"})
+    assert line.heard("system") == 0
+    assert rig.place() == "queue"
+    assert rig.hears()
+    rig.check()

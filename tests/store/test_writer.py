@@ -261,18 +261,16 @@ def test_the_database_waits_for_locks_before_the_writer_does() -> None:
     assert database_module.BUSY_MILLISECONDS >= 1000
 
 
+def contact(number: int) -> Job:
+    insert = "INSERT INTO contacts VALUES (?, 'name', '100', 1)"
+    return lambda database: database.execute(insert, [number])
+
+
 def test_a_reader_never_sees_half_a_group(tmp_path: Path) -> None:
     database = Database(tmp_path / "half.db")
     database.open()
     held = Held(database.writer)
-    jobs = [
-        database.submit(
-            lambda db, n=number: db.execute(
-                "INSERT INTO contacts VALUES (?, 'name', '100', 1)", [n]
-            )
-        )
-        for number in range(20)
-    ]
+    jobs = [database.submit(contact(number)) for number in range(20)]
     held.go()
     seen = set()
     while not all(job.done() for job in jobs):
