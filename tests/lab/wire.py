@@ -178,10 +178,14 @@ class Listener:
             return True
         return False
 
+    def hang_up(self) -> None:
+        """Close every connection, and go on listening."""
+        while self._wires:
+            self._wires.pop().close()
+
     def close(self) -> None:
         self._socket.close()
-        for wire in self._wires:
-            wire.close()
+        self.hang_up()
 
 
 def connect(address: str) -> Wire:
