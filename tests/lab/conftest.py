@@ -1,12 +1,13 @@
 """A lab switch with a listener beside it, and what the tests do with both."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
 import pytest
 
-from fsapp.lab import Caller, LabSwitch
+from fsapp.lab import PROMPT, Caller, LabSwitch, Latency
 
 from .wire import Listener, Wire, connect
 
@@ -102,11 +103,25 @@ def listener() -> Iterator[Listener]:
     listener.close()
 
 
-@pytest.fixture
-def desk(listener: Listener) -> Iterator[Desk]:
+@contextlib.contextmanager
+def running(listener: Listener, latency: Latency) -> Iterator[Desk]:
     contexts = {"public": PUBLIC, "default": PUBLIC}
-    with LabSwitch(listener.address, "127.0.0.1:0", contexts=contexts) as lab:
+    address = listener.address
+    with LabSwitch(address, "127.0.0.1:0", contexts=contexts, latency=latency) as lab:
         desk = Desk(lab, listener)
         yield desk
         desk.close()
-        assert not lab.do(lambda: lab.exchange.failures), "a channel's run failed"
+        assert not lab.do(lambda: lab.exchange.failures), "something on the switch failed"
+
+
+@pytest.fixture
+def desk(listener: Listener) -> Iterator[Desk]:
+    with running(listener, PROMPT) as desk:
+        yield desk
+
+
+@pytest.fixture
+def slow_desk(listener: Listener) -> Iterator[Desk]:
+    """Bridges take so long that something can happen meanwhile."""
+    with running(listener, Latency(poll=0.4)) as desk:
+        yield desk
