@@ -228,9 +228,9 @@ def agents(desk: Desk, roster: dict[str, Agent]) -> Callable[[int], Sequence[Age
 
 @pytest.fixture(scope="session")
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Paths of short sound files: `greeting` and `music`."""
+    """Paths of short sound files by what they are heard as (switches/base.py)."""
     directory = tmp_path_factory.mktemp("sounds")
-    names = ("greeting", "music")
+    names = ("greeting", "music", "announcement")
     return {name: write_tone(directory / f"{name}.wav", SOUND_SECONDS) for name in names}
 
 

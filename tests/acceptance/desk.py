@@ -94,6 +94,17 @@ class Desk:
             "channels": self.channels(),
         }
 
+    def settled_picture(self) -> dict[str, Any]:
+        """The picture once three looks in a row show the same: what was under way is over."""
+        looks: list[dict[str, Any]] = []
+
+        def look() -> list[dict[str, Any]]:
+            looks.append(self.picture())
+            return looks[-3:]
+
+        wait_until(look, lambda last: len(last) == 3 and last[0] == last[1] == last[2])
+        return looks[-1]
+
     def is_consistent(self) -> None:
         """What the lists, the agents and the switch say agrees, at once or within the limit."""
         wait_until(self.contradictions, lambda found: not found, promise="all agree")

@@ -107,6 +107,12 @@ def test_a_wrong_type(value: object, anna: Agent):
         is_refused(anna.client.request("POST", path, body=body, headers=JSON), 400, 404)
 
 
+@pytest.mark.parametrize("value", [17, True, None, ["a"], {"a": 1}], ids=json.dumps)
+def test_a_reason_of_a_wrong_type(value: object, anna: Agent):
+    body = json.dumps({"state": "paused", "reason": value}).encode()
+    is_refused(anna.client.request("POST", "/agent/state", body=body, headers=JSON))
+
+
 @pytest.mark.parametrize("cm_id", ["abc", "", "1.5", "-1", "0x2a", "9" * 30, "42 ", "\u0664\u0662"])
 def test_a_contact_id_that_is_no_number(cm_id: str, anna: Agent):
     is_refused(anna.client.post("/call/originate", cm_id=cm_id), 400, 404)

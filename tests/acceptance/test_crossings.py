@@ -17,7 +17,7 @@ from .expect import from_the_table
 from .test_transfer import consulted
 from .wait import wait_until
 
-LAGS = (0.0, 2.0, 5.0, 15.0, 40.0)
+LAGS = (0.0, 2.0, 7.0, 25.0)
 
 crossing = pytest.mark.parametrize("lag", LAGS, ids=lambda lag: f"{lag:.0f}ms")
 

@@ -204,9 +204,7 @@ def test_a_line_break_in_a_channel_variable(
     anna.speaks_with(caller)
 
 
-@pytest.mark.parametrize(
-    "number", ["1142\n\napi hupall", "{a=b}1142", "1142/default", "abc", "1" * 33, ""], ids=ascii
-)
+@pytest.mark.parametrize("number", ["1142\n\napi hupall", "{a=b}1142", "1142/default"], ids=ascii)
 def test_in_the_number_of_a_contact_method(number: str, anna: Agent, canary: Caller, desk: Desk):
     row = number.replace('"', '""')
     contacts = desk.app.directory / "hostile.csv"

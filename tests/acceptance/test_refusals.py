@@ -78,6 +78,7 @@ def dialled(scene: Scene) -> str:
     """Originated, while the agent's own phone still rings."""
     scene.owner.phone.stays_silent()
     scene.owner.starts("originate", extension="1142")
+    scene.owner.phone.rings()
     return str(scene.owner.desk.sees_one_call("created")["id"])
 
 
@@ -186,7 +187,7 @@ MY_ROWS: dict[Stage, tuple[Cell | None, ...]] = {
 def wrong_cells(agent: Agent, call: str, row: tuple[Cell | None, ...]) -> list[str]:
     """Every verb asked by ``agent``: which cells of ``row`` are not answered as they should."""
     agent.desk.switch.settle()
-    before = agent.desk.picture()
+    before = agent.desk.settled_picture()
     wrong = []
     for verb, cell in zip(VERBS, row, strict=True):
         if cell is None:

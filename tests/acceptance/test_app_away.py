@@ -1,0 +1,106 @@
+"""While the app is away nobody is dropped and nobody hears silence; afterwards all is as before.
+
+Nobody's call hangs on the app: callers run on in the dialplan's loop, conversations on the switch.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from .actors import Agent, Callers, Desk
+from .app import App
+
+BACK = 10.0
+"""How long the dialplan may take to bring a caller back, in seconds."""
+
+KEPT = ("id", "arrival_time", "caller_id", "caller_name", "destination", "priority", "position")
+
+
+@pytest.fixture
+def away(app: App) -> Iterator[App]:
+    """The app; it runs again when the test is over."""
+    yield app
+    assert app.process is not None
+    if app.process.poll() is not None:
+        app.start()
+
+
+def test_who_calls_meanwhile_hears_a_tone_and_is_queued_when_it_is_back(
+    a_caller: Callers, anna: Agent, away: App
+):
+    away.stop()
+    caller = a_caller.calls("5901")
+    caller.hears("tone")
+    away.start()
+    call = caller.is_queued(limit=BACK)
+    assert (call["destination"], call["caller_id"]) == ("5901", "2045550100")
+    anna.picks_up(caller)
+    anna.speaks_with(caller)
+
+
+def test_who_waits_hears_a_tone_and_keeps_her_place(a_caller: Callers, away: App, desk: Desk):
+    callers = a_caller.wait_in_turn(3)
+    before = [{key: call[key] for key in KEPT} for call in desk.queue()]
+    away.stop()
+    for caller in callers:
+        caller.hears("tone")
+    away.start()
+    for caller in callers:
+        caller.is_queued(limit=BACK)
+        caller.hears("music", limit=BACK)
+    assert [{key: call[key] for key in KEPT} for call in desk.queue()] == before
+
+
+def test_a_conversation_goes_on_and_is_still_hers(
+    a_caller: Callers, anna: Agent, away: App, desk: Desk
+):
+    caller = a_caller.waits()
+    anna.picks_up(caller)
+    away.stop()
+    anna.speaks_with(caller)
+    away.start()
+    anna.speaks_with(caller)
+    call = desk.sees(caller, "speaking")
+    assert (call["assigned_to"], call["inbound"]) == ("anna", True)
+    anna.hangs_up()
+    caller.is_cut_off()
+
+
+def test_a_parked_call_is_still_parked_and_hers(
+    a_caller: Callers, anna: Agent, away: App, desk: Desk
+):
+    caller = a_caller.waits()
+    anna.picks_up(caller)
+    anna.parks()
+    away.stop()
+    caller.hears("tone")
+    away.start()
+    caller.hears("music", limit=BACK)
+    assert desk.sees(caller, "parked", limit=BACK)["assigned_to"] == "anna"
+    anna.unparks(caller)
+    anna.speaks_with(caller)
+
+
+def test_who_hangs_up_meanwhile_is_gone_when_it_is_back(
+    a_caller: Callers, anna: Agent, away: App, desk: Desk
+):
+    waiting, spoken = a_caller.wait_in_turn(2)
+    anna.picks_up(spoken)
+    away.stop()
+    waiting.hangs_up()
+    spoken.hangs_up()
+    away.start()
+    desk.sees_nothing()
+    assert [desk.sees(caller, "hungup")["state"] for caller in (waiting, spoken)]
+    anna.is_free()
+
+
+def test_after_a_while_there_is_an_announcement(
+    a_caller: Callers, away: App, sounds: dict[str, str]
+):
+    away.stop()
+    caller = a_caller.calls(fsapp_announcement=sounds["announcement"])
+    caller.hears("tone")
+    # Five attempts with a pause each: the shipped dialplan says about ten seconds.
+    caller.hears("announcement", limit=20.0)
+    assert caller.is_on_the_line()
