@@ -104,6 +104,8 @@ class LiveCall:
     """The background job that dials it (outbound)."""
     answered: bool = False
     """Whether FreeSWITCH has answered it. Joined before that, the two legs change sides."""
+    joined: float = 0.0
+    """When FreeSWITCH said that it is in its conversation (Unix seconds)."""
     attempt: int = 0
     """Which bridge of this call is the latest; a timer of an earlier one means nothing."""
     away: bool = False

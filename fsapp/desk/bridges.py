@@ -105,6 +105,7 @@ class Bridges:
         if leg is None or leg.uuid != other:
             return
         live.bridging, live.returned = None, False
+        live.joined = self._board.clock.now()
         leg.phase, leg.reused = LegPhase.BRIDGED, False
         self._music.stopped(live)
         if live.call.state is not State.SPEAKING:

@@ -181,7 +181,10 @@ def _being_moved(live: LiveCall) -> bool:
     return parking or live.partner is not None
 
 
-def _gone(request: Request, live: LiveCall) -> Refusal:
+def _gone(request: Request, live: LiveCall) -> Refusal | None:
+    if request.verb == "call/originate" and live.job:
+        # Dialling had started, which is all that was asked; the call says what came of it.
+        return None
     if request.verb != "call/transfer":
         return call_not_found(live.call.id)
     source = request.call_id == live.call.id

@@ -19,6 +19,11 @@ from fsapp.switch import commands
 __all__ = ["Park"]
 
 
+YOUNG_SECONDS = 0.1
+"""A bridge younger than this is not left yet: FreeSWITCH would hang the agent's leg up
+(DESTINATION_OUT_OF_ORDER, measured), which had not begun to exchange media."""
+
+
 class Park(Verbs):
     """``POST /call/park``."""
 
@@ -56,11 +61,23 @@ class Park(Verbs):
         self._context.require_switch()
         request = Request("call/park", agent, live.call.id)
         live.request = request
-        way = self._context.way_to(live)
-        assert way is not None
-        turn.post(way, *self._commands(live))
-        live.away = True
+        wait = live.joined + YOUNG_SECONDS - self._board.clock.now()
+        if wait > 0:
+            self._board.clock.later(wait, lambda: self._send_later(live, request))
+        else:
+            self._send(turn, live)
         return request
+
+    def _send_later(self, live: LiveCall, request: Request) -> None:
+        with self._board.turn() as turn:
+            if live.request is request and live.call.state is State.SPEAKING:
+                self._send(turn, live)
+
+    def _send(self, turn: Turn, live: LiveCall) -> None:
+        way = self._context.way_to(live)
+        if way is not None:
+            turn.post(way, *self._commands(live))
+            live.away = True
 
     def _give_up(self, turn: Turn, request: Request) -> None:
         live = self._board.calls.get(request.call_id)
