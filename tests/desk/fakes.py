@@ -41,6 +41,8 @@ LIMIT = 3.0
 ANN = Agent("ann", "Ann", "user/1101")
 BOB = Agent("bob", "Bob", "user/1102")
 CALLER = "caller"
+A_WORD = 0.2
+"""How long they have spoken when the next thing happens: a bridge that is no longer young."""
 OPTIONS = Options(
     advertise="127.0.0.1:8084",
     ring_timeout=20.0,
@@ -172,6 +174,7 @@ class FakeConnection:
         self.sent: list[str] = []
         self._outbox: list[tuple[str, OnReply | None]] = []
         self._untaken: list[tuple[str, OnReply | None]] = []
+        self._unanswered: list[tuple[str, OnReply | None]] = []
         self._changed = threading.Condition()
         self.on_flush: Callable[[], None] = lambda: None
 
@@ -198,7 +201,7 @@ class FakeConnection:
         """The connection is gone; whoever waits for a reply learns so."""
         with self._changed:
             self.closed = True
-            batch, self._untaken = self._untaken, []
+            batch, self._untaken = self._unanswered + self._untaken, []
         _lose(batch)
 
     def close(self) -> None:
@@ -206,7 +209,9 @@ class FakeConnection:
 
     def expect(self, text: str) -> str:
         """Waits for a command with ``text`` in it; it is left unanswered."""
-        return self._take(text)[0].strip()
+        taken = self._take(text)
+        self._unanswered.append(taken)
+        return taken[0].strip()
 
     def answer(self, text: str, reply: str = "+OK") -> str:
         """Waits for a command with ``text`` in it, and answers it."""
@@ -383,6 +388,7 @@ class Rig:
         self.lines[uuid].answer(f"api uuid_bridge {uuid} {leg}")
         self.bridged(uuid, leg)
         asked.answer()
+        self.clock.advance(A_WORD)
         return leg
 
     def park(self, leg: str, agent: Agent = ANN, uuid: str = CALLER) -> FakeConnection:
@@ -410,6 +416,7 @@ class Rig:
         self.connects(uuid, RETURN_POINT, {"fsapp_call": uuid})
         self.lines[uuid].answer(f"api uuid_bridge {uuid} {leg}")
         self.bridged(uuid, leg)
+        self.clock.advance(A_WORD)
         return uuid, leg
 
     # What is true afterwards.

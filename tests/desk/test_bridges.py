@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.desk.fakes import ANN, CALLER, OPTIONS, Asked, FakeConnection, Rig
+from tests.desk.fakes import A_WORD, ANN, CALLER, OPTIONS, Asked, FakeConnection, Rig
 
 
 def being_joined(rig: Rig) -> tuple[Asked, FakeConnection, str]:
@@ -140,7 +140,7 @@ def test_the_limit_of_an_earlier_bridge_does_not_cut_a_later_one_short(rig: Rig)
     rig.connects(CALLER)
     leg = rig.talk()
     line = rig.park(leg)
-    rig.clock.advance(OPTIONS.switch_timeout - 0.01)
+    rig.clock.advance(OPTIONS.switch_timeout - A_WORD - 0.01)
     asked = rig.ask(ANN, "call/unpark", call_id=CALLER)
     line.answer("api uuid_bridge ")
     rig.clock.advance(0.02)

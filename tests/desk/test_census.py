@@ -115,6 +115,7 @@ def test_the_connection_breaking_after_the_notice_ends_the_call(rig: Rig) -> Non
     rig.clock.advance(0.5)
     rig.lost(line)
     rig.clock.advance(3)
+    rig.control.answer(f"uuid_exists {CALLER}", "false")
     assert rig.place().startswith("ended")
     rig.check()
 

@@ -9,7 +9,7 @@ import pytest
 from fsapp.calls.call import Call, State
 from fsapp.desk.endings import SETTLE_SECONDS
 from fsapp.desk.restore import restore
-from tests.desk.fakes import ANN, BOB, CALLER, OPTIONS, Rig, wait_until
+from tests.desk.fakes import A_WORD, ANN, BOB, CALLER, OPTIONS, Rig, wait_until
 
 ACCIDENT = "MEDIA_TIMEOUT"
 
@@ -289,6 +289,43 @@ def test_park_is_done_when_both_have_left_the_conversation(rig: Rig, first: str)
     rig.check()
 
 
+def test_a_conversation_just_begun_is_parked_a_moment_later(rig: Rig) -> None:
+    """FreeSWITCH would hang up an agent's leg that is not exchanging media yet."""
+    line = rig.connects(CALLER)
+    picking = rig.ask(ANN, "call/pickup", call_id=CALLER)
+    leg = rig.rings(line)
+    rig.answers(leg)
+    rig.bridged(CALLER, leg)
+    picking.answer()
+    asked = rig.ask(ANN, "call/park")
+    wait_until(lambda: rig.board.calls[CALLER].request is not None, "park was not begun")
+    assert line.heard("uuid_transfer") == 0
+    rig.clock.advance(A_WORD)
+    line.answer("uuid_transfer")
+    rig.returns()
+    rig.parks(leg)
+    asked.answer()
+    assert rig.place() == "ann parked"
+    rig.check()
+
+
+def test_a_caller_gone_in_that_moment_is_a_404(rig: Rig) -> None:
+    line = rig.connects(CALLER)
+    picking = rig.ask(ANN, "call/pickup", call_id=CALLER)
+    leg = rig.rings(line)
+    rig.answers(leg)
+    rig.bridged(CALLER, leg)
+    picking.answer()
+    asked = rig.ask(ANN, "call/park")
+    wait_until(lambda: rig.board.calls[CALLER].request is not None, "park was not begun")
+    rig.hangs_up(CALLER)
+    assert asked.refusal().http == 404
+    rig.clock.advance(A_WORD)
+    assert line.heard("uuid_transfer") == 0
+    rig.hangs_up(leg)
+    rig.check()
+
+
 def test_a_park_whose_leg_never_says_so_is_done_all_the_same(rig: Rig) -> None:
     talking(rig)
     asked = rig.ask(ANN, "call/park")
@@ -316,7 +353,6 @@ def test_a_leg_that_dies_while_parking_leaves_the_call_parked(rig: Rig, first: s
     rig.check()
 
 
-@pytest.mark.xfail(strict=True, reason="a leg parked before the caller is back is never joined")
 def test_a_park_that_comes_to_nothing_leaves_her_speaking() -> None:
     """The caller arrives after the answer: both are still there, and are joined again."""
     rig = Rig(replace(OPTIONS, switch_timeout=0.05))

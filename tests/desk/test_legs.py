@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from fsapp.desk.board import LegPhase
 from tests.desk.fakes import ANN, CALLER, OPTIONS, Rig
 
@@ -152,7 +150,6 @@ def test_a_release_is_tried_again_only_while_the_leg_is_there(rig: Rig) -> None:
     assert rig.control.heard(f"uuid_kill {leg}") == 1
 
 
-@pytest.mark.xfail(strict=True, reason="a kill lost with the control connection is not tried again")
 def test_a_release_whose_command_was_lost_goes_another_way(rig: Rig) -> None:
     """The control connection breaks; the leg has one of its own."""
     rig.connects(CALLER)

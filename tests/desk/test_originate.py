@@ -83,9 +83,6 @@ def test_a_result_that_is_lost_ends_the_call_in_time(rig: Rig) -> None:
     rig.check()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Endings._declare is tried once, and does nothing without FreeSWITCH"
-)
 def test_a_result_lost_while_freeswitch_is_away_ends_the_call_when_it_is_back(rig: Rig) -> None:
     uuid, leg = rig.dial()
     rig.switch_goes()
@@ -163,10 +160,6 @@ def test_hangup_while_her_own_phone_rings_dials_nobody(rig: Rig) -> None:
     rig.check()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Hangup._cancel does not answer the phone request that waits for the old leg",
-)
 def test_hangup_while_an_old_leg_is_ending_does_not_ring_her_phone(rig: Rig) -> None:
     rig.connects(CALLER)
     leg = rig.talk()
@@ -232,9 +225,6 @@ def test_freeswitch_refusing_to_dial_is_a_503_and_the_call_has_ended(rig: Rig) -
     rig.check()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a lost acceptance counts as a refusal; nobody hangs the callee up"
-)
 def test_a_dialling_whose_acceptance_was_lost_is_stopped(rig: Rig) -> None:
     asked = ask(rig)
     leg = answer_phone(rig)
