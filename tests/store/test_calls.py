@@ -181,6 +181,15 @@ def test_a_claim_of_a_call_that_is_not_queued_writes_nothing(
     assert log(database) == []
 
 
+def test_a_claim_of_a_queued_call_that_has_an_owner_writes_nothing(
+    calls: Calls, database: Database
+) -> None:
+    """There should be none; the one UPDATE does not rely on that."""
+    calls.record(replace(QUEUED, assigned_to="zoe"), []).result(LIMIT)
+    assert not calls.claim(claimed("ann"), [event("call_pickup")]).result(LIMIT)
+    assert log(database) == []
+
+
 def test_a_claim_of_a_call_that_is_not_on_record_writes_nothing(
     calls: Calls, database: Database
 ) -> None:
