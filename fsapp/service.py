@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import resource
 import signal
 import sqlite3
 import sys
@@ -22,12 +23,12 @@ from fsapp.desk.desk import Desk, Health
 from fsapp.desk.handler import EventHandler
 from fsapp.desk.parts import Parts
 from fsapp.desk.restore import restore
+from fsapp.logs import start_log
 from fsapp.settings import Settings
 from fsapp.store.agents import Agents
 from fsapp.store.calls import Calls
 from fsapp.store.contacts import Contacts
 from fsapp.store.database import Database
-from fsapp.store.writer import WriterStopped
 from fsapp.switch.control import Control
 from fsapp.switch.listener import Listener
 from fsapp.web.app import build
@@ -38,8 +39,6 @@ __all__ = ["Service", "serve"]
 log = logging.getLogger(__name__)
 
 READY_SECONDS = 1.0
-WRITES_NOTHING = "DELETE FROM idempotency WHERE 0"
-"""Needs everything a real change needs (lock, permission), and changes nothing."""
 
 
 class Service:
@@ -105,13 +104,8 @@ class Service:
         restore(self.board, self.calls.live(), self.agents.all())
 
     def _database_failure(self) -> str | None:
-        written = self.database.submit(lambda database: database.execute(WRITES_NOTHING))
-        try:
-            written.result(READY_SECONDS)
-        except (TimeoutError, sqlite3.Error, WriterStopped) as error:
-            why = self.database.writer.failure or str(error) or "it takes too long"
-            return f"The database cannot be written: {why}"
-        return None
+        why = self.database.why_not_writable(READY_SECONDS)
+        return None if why is None else f"The database cannot be written: {why}"
 
     def _listener_failure(self) -> str | None:
         address = self._settings.outbound.listen
@@ -120,7 +114,8 @@ class Service:
 
 def serve(settings: Settings) -> int:
     """Runs until SIGTERM or SIGINT; the exit status (protocol §1). A second signal: at once."""
-    _log_to_stderr(settings)
+    log_writer = start_log(settings.log.level)
+    _raise_descriptor_limit()
     service = Service(settings)
     asked = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -128,11 +123,13 @@ def serve(settings: Settings) -> int:
     try:
         service.start()
     except (OSError, sqlite3.Error) as error:
+        log_writer.stop()
         print(f"fsapp: cannot start: {error}", file=sys.stderr)  # noqa: T201
         return 1
     asked.wait()
     log.info("stopping")
     service.stop()
+    log_writer.stop()
     return 0
 
 
@@ -142,12 +139,10 @@ def _asked_to_stop(asked: threading.Event, number: int) -> None:
     asked.set()
 
 
-def _log_to_stderr(settings: Settings) -> None:
-    logging.basicConfig(
-        level=settings.log.level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+def _raise_descriptor_limit() -> None:
+    """Each call holds two descriptors, each web thread that has read the database two more."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _options(settings: Settings) -> Options:

@@ -99,7 +99,7 @@ def transfer_destination(source: Call, current: Call | None, *, just_ended: bool
         raise bridge_failed(BAD_DESTINATION, current.document())
     if current.inbound:
         raise bridge_failed(INBOUND_DESTINATION, current.document())
-    if current.state is not State.SPEAKING:
+    if current.state is not State.SPEAKING or current.organization_id != source.organization_id:
         raise bridge_failed(BAD_DESTINATION, current.document())
     return current
 

@@ -79,7 +79,7 @@ class Arrivals:
             self._music.start(turn, live)
 
     def _new(self, turn: Turn, channel: Channel, connection: Connection) -> None:
-        call = _call(channel, self._board.clock.now())
+        call = _call(channel, self._board.clock.now(), self._context.options.context)
         live = LiveCall(call, connection, answered=channel.answered)
         self._board.offer(live)
         turn.post(
@@ -124,6 +124,8 @@ class Arrivals:
             self._parked(turn, live)
             return
         live.returned = True
+        if live.bridging is not None:
+            self._bridges.start(turn, live, live.bridging)
         self._endings.settle(turn, live)
         if live.returned and live.bridging is None:
             attempt = live.attempt
@@ -159,10 +161,10 @@ class Arrivals:
             self._music.start(turn, live)
 
 
-def _call(channel: Channel, now: float) -> Call:
+def _call(channel: Channel, now: float, default_context: str) -> Call:
     variables = channel.variables
     original = variables.get("fsapp_destination", "") or channel.destination
-    context = variables.get("fsapp_context", "") or channel.context
+    contexts = (variables.get("fsapp_context", ""), channel.context, default_context)
     return Call(
         id=channel.uuid,
         state=State.CREATED,
@@ -173,7 +175,7 @@ def _call(channel: Channel, now: float) -> Call:
         organization_id=_integer(variables.get("organization_id", ""), 1),
         priority=_integer(variables.get("fsapp_priority", ""), 0),
         arrival=now,
-        context=context if _CONTEXT.fullmatch(context) else "default",
+        context=next(context for context in contexts if _CONTEXT.fullmatch(context)),
         music=variables.get("fsapp_music", ""),
     )
 

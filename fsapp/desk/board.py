@@ -133,6 +133,8 @@ class AgentStatus:
     leg: Leg | None = None
     request: Request | None = None
     """Her request that puts her into a call and is not done yet."""
+    phone: Request | None = None
+    """What her own phone is rung for, while an originate waits for it."""
     lost_destination: bool = False
     """Whether her last current call was outbound and has hung up since."""
     state: str = "idle"

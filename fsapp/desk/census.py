@@ -78,6 +78,8 @@ class Census:
                 turn.post(connection, ask, on_reply=lambda reply: self._ended(item, reply))
 
     def _ended(self, item: LiveCall | Leg, reply: Reply) -> None:
+        if reply.lost:
+            return  # whoever stands alone now is asked about over the control connection
         cause = reply.text if _CAUSE.fullmatch(reply.text) else LOST
         with self._board.turn() as turn:
             self._end(turn, item, cause)

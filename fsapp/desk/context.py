@@ -18,6 +18,8 @@ RETURN_POINT = "fsapp_return"
 
 KILL_AGAIN_SECONDS = 0.05
 KILL_TRIES = 20
+NO_WAY_SECONDS = 1.0
+"""Pause before a channel is hung up that nothing leads to just now."""
 
 
 class Control(Protocol):
@@ -55,10 +57,12 @@ class Context:
     control: Control
     options: Options
 
-    def require_switch(self) -> None:
-        """Raises 503 when FreeSWITCH is not connected."""
-        if self.control.connection is None:
+    def require_switch(self) -> Connection:
+        """The control connection; raises 503 when FreeSWITCH is not connected."""
+        connection = self.control.connection
+        if connection is None:
             raise dependency_unavailable(self.control.failure or "FreeSWITCH is not connected")
+        return connection
 
     def way_to(self, live: LiveCall) -> Connection | None:
         """The call's own connection; without one, the control connection."""
@@ -74,21 +78,21 @@ class Context:
         tries: int = KILL_TRIES,
     ) -> None:
         """Hangs a channel up. One that is just being dialled may not be there yet: tries again."""
-        connection = way or self.control.connection
-        if connection is None:
-            return
-
-        def replied(reply: Reply) -> None:
-            if reply.refused and tries > 1 and self._known(uuid):
-                self.board.clock.later(KILL_AGAIN_SECONDS, again)
+        connection = way if way is not None and not way.closed else self.control.connection
 
         def again() -> None:
             with self.board.turn() as later:
-                if self._known(uuid):
-                    next_way = None if connection.closed else connection
-                    self.kill(later, uuid, next_way, cause, tries=tries - 1)
+                if tries > 1 and self._known(uuid):
+                    self.kill(later, uuid, way, cause, tries=tries - 1)
 
-        turn.post(connection, commands.api_kill(uuid, cause), on_reply=replied)
+        def replied(reply: Reply) -> None:
+            if reply.refused:
+                self.board.clock.later(KILL_AGAIN_SECONDS, again)
+
+        if connection is None:
+            self.board.clock.later(NO_WAY_SECONDS, again)
+        else:
+            turn.post(connection, commands.api_kill(uuid, cause), on_reply=replied)
 
     def _known(self, uuid: str) -> bool:
         return uuid in self.board.legs or uuid in self.board.calls

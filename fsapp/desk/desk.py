@@ -228,11 +228,17 @@ class Desk:
 
     def _target(self, agent: Agent, parameters: Parameters) -> Target:
         if "extension" in parameters:
-            return Target(parameters["extension"], min(agent.organizations))
+            return Target(parameters["extension"], self._organization(agent))
         contact = self._contacts.get(int(parameters["cm_id"]))
         if contact is None or not agent.serves(contact.organization_id):
             raise contact_not_found(parameters["cm_id"])
         return Target(contact.number, contact.organization_id, contact.cm_id)
+
+    def _organization(self, agent: Agent) -> int:
+        """For whom an extension is dialled: whose call she has on hold, else her first."""
+        with self._board.turn():
+            held = {call.organization_id for call in self._board.parked(agent.id)}
+        return held.pop() if len(held) == 1 else min(agent.organizations)
 
     def _document(self, call: Call) -> Document:
         if call.state is not State.QUEUED:

@@ -47,6 +47,7 @@ class Endings:
         legs.lost = self.leg_lost
         bridges.end = self.end
         bridges.conversation_lost = self.conversation_lost
+        self.silent: Callable[[], None] = lambda: None
         self.transfer_broken: Callable[[Turn, LiveCall], None] = lambda _turn, _live: None
 
     def end(self, turn: Turn, live: LiveCall) -> None:
@@ -65,8 +66,13 @@ class Endings:
     def _declare(self, live: LiveCall) -> None:
         """A channel without a connection of its own cannot tell that it has ended."""
         with self._board.turn() as turn:
-            if live.connection is None and self._context.control.connection is not None:
+            if live.connection is not None or not live.call.live:
+                return
+            if self._context.control.connection is not None:
                 self.hung_up(turn, live, HUNG_UP)
+            else:
+                live.alone_since = self._board.clock.now()
+                self.silent()
 
     def hung_up(self, turn: Turn, live: LiveCall, cause: str) -> None:
         """The customer's channel has ended, with FreeSWITCH's cause."""

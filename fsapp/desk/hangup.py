@@ -5,12 +5,14 @@ from __future__ import annotations
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
 from fsapp.calls.guard import may_hang_up
-from fsapp.calls.refusals import nothing_to_hang_up
+from fsapp.calls.refusals import nothing_to_hang_up, phone_unavailable
 from fsapp.desk.board import LiveCall, Request, Turn
 from fsapp.desk.parts import Parts
 from fsapp.desk.verbs import Verbs
 
 __all__ = ["Hangup"]
+
+CANCELLED = "ORIGINATOR_CANCEL"
 
 
 class Hangup(Verbs):
@@ -56,8 +58,7 @@ class Hangup(Verbs):
 
     def _cancel(self, turn: Turn, agent: Agent, live: LiveCall) -> None:
         """Her own phone rings for an originate: it stops, and nobody is dialled."""
-        leg = self._board.status(agent).leg
-        self._endings.hung_up(turn, live, "ORIGINATOR_CANCEL")
-        if leg is not None:
-            self._legs.release(turn, leg)
-            self._legs.refuse(turn, leg, "ORIGINATOR_CANCEL")
+        status = self._board.status(agent)
+        self._endings.hung_up(turn, live, CANCELLED)
+        self._board.finish(turn, status.phone, phone_unavailable(agent.phone, CANCELLED))
+        self._legs.release(turn, status.leg)

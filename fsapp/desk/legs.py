@@ -47,6 +47,7 @@ class Legs:
         self._context = context
         self._board = context.board
         self.lost: Callable[[Turn, Leg, str], None] = lambda _turn, _leg, _cause: None
+        self.silent: Callable[[], None] = lambda: None
         self.ready: Callable[[Turn, Leg], None] = lambda _turn, _leg: None
 
     def ring(self, turn: Turn, request: Request, call: Call, way: Connection) -> Leg:
@@ -229,6 +230,10 @@ class Legs:
         """What came of ringing: ``+OK uuid``, or ``-ERR CAUSE``."""
         if result.startswith("-ERR"):
             self.gone(turn, leg, result.removeprefix("-ERR").strip())
+        elif leg.connection is None and leg.phase is LegPhase.RINGING:
+            # Answered, and perhaps ended before it could connect: nobody would ever say so.
+            leg.alone_since = self._board.clock.now()
+            self.silent()
 
     def _unanswered(self, leg: Leg) -> None:
         with self._board.turn() as turn:

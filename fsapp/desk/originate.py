@@ -128,15 +128,22 @@ class Originate(Verbs):
             self._record(request, live, leg, key)
             self._dial(request, live, leg)
         except Refusal as refusal:
-            with self._board.turn() as turn:
-                if live.call.state is State.CREATED:
-                    self._board.withdraw(live)
-                idle = self._legs.usable(self._board.status(agent))
-                if idle is not None and idle.live is None:
-                    self._legs.rest(turn, idle)
-                self._board.finish(turn, request, refusal)
+            self._take_back(request, live, refusal)
+            raise
+        except Exception:
+            self._take_back(request, live, dependency_unavailable("Dialling failed"))
             raise
         return live.call
+
+    def _take_back(self, request: Request, live: LiveCall, refusal: Refusal) -> None:
+        """Nobody was dialled: nothing of it is left, and the agent is free."""
+        with self._board.turn() as turn:
+            if live.call.state is State.CREATED:
+                self._board.withdraw(live)
+            idle = self._legs.usable(self._board.status(request.agent))
+            if idle is not None and idle.live is None:
+                self._legs.rest(turn, idle)
+            self._board.finish(turn, request, refusal)
 
     def _plan(self, agent: Agent, target: Target) -> Call:
         shown = self._context.options.caller_id_number or agent.phone.rpartition("/")[2]
@@ -164,10 +171,8 @@ class Originate(Verbs):
         """The agent's leg, up and free: the one she has, or her phone is rung."""
         phone = Request("phone", request.agent, planned.id)
         with self._board.turn() as turn:
-            way = self._context.control.connection
-            if way is None:
-                self._context.require_switch()
-            assert way is not None
+            way = self._context.require_switch()
+            self._board.status(request.agent).phone = phone
             leg = self._legs.obtain(turn, phone, planned, way)
             if leg is not None and self._legs.usable(self._board.status(request.agent)) is leg:
                 self._legs.hold(leg)
@@ -254,6 +259,9 @@ class Originate(Verbs):
             if not reply.refused:
                 self._board.finish(turn, request)
                 return
+            if reply.lost:
+                # FreeSWITCH may have taken the command before the connection broke.
+                self._endings.end(turn, live)
             refusal = dependency_unavailable("FreeSWITCH refused to dial")
             self._board.finish(turn, request, refusal)
             self._endings.hung_up(turn, live, "NORMAL_TEMPORARY_FAILURE")

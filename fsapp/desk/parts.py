@@ -5,7 +5,7 @@ from __future__ import annotations
 from fsapp.desk.arrivals import Arrivals
 from fsapp.desk.board import Leg, Turn
 from fsapp.desk.bridges import Bridges
-from fsapp.desk.census import Census
+from fsapp.desk.census import SOON_SECONDS, Census
 from fsapp.desk.context import Context
 from fsapp.desk.endings import Endings
 from fsapp.desk.legs import Legs
@@ -29,6 +29,7 @@ class Parts:
         self.census = Census(context, self.legs, self.endings)
         self.endings.transfer_broken = self.transfers.broken
         self.legs.ready = self._phone_answered
+        self.legs.silent = self.endings.silent = lambda: self.census.schedule(SOON_SECONDS)
 
     def _phone_answered(self, turn: Turn, leg: Leg) -> None:
         request, leg.request = leg.request, None

@@ -7,6 +7,7 @@ from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call
 from fsapp.calls.guard import (
     CALL_ON_HOLD_GONE,
+    DESTINATION_GONE,
     may_transfer,
     transfer_destination,
 )
@@ -52,10 +53,12 @@ class Transfer(Verbs):
             current.call if current else None,
             just_ended=self._board.status(agent).lost_destination,
         )
-        for live in (source, current):
-            if live is not None and (live.request is not None or live.ending):
-                raise agent_busy(agent.id, call.id, call.document())
         assert current is not None
+        if source.ending or current.ending:
+            gone = CALL_ON_HOLD_GONE if source.ending else DESTINATION_GONE
+            raise bridge_failed(gone, call.document())
+        if source.request is not None or current.request is not None:
+            raise agent_busy(agent.id, call.id, call.document())
         return current
 
     def _ended_own(self, agent: Agent, call_id: str) -> Call | None:

@@ -15,7 +15,7 @@ from typing import TypeVar
 import sqlite_utils
 
 from fsapp.store.schema import MIGRATIONS
-from fsapp.store.writer import Writer
+from fsapp.store.writer import Writer, WriterStopped
 
 __all__ = ["Database"]
 
@@ -67,6 +67,19 @@ class Database:
     def submit(self, run: Callable[[sqlite_utils.Database], T]) -> Future[T]:
         """Hands a change to the writer; see :meth:`Writer.submit`."""
         return self.writer.submit(run)
+
+    def why_not_writable(self, limit: float) -> str | None:
+        """Why a change could not be written now, in a few words; ``None`` when it could.
+
+        Tries one that needs all a real one needs (lock, permission) and changes nothing; waits at
+        most ``limit`` seconds.
+        """
+        tried = self.submit(lambda database: database.execute("DELETE FROM idempotency WHERE 0"))
+        try:
+            tried.result(limit)
+        except (TimeoutError, sqlite3.Error, WriterStopped) as error:
+            return self.writer.failure or str(error) or "it takes too long"
+        return None
 
     def _connect(self) -> sqlite_utils.Database:
         # check_same_thread=False only so that close() may close the other threads' connections.

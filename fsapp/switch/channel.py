@@ -13,6 +13,9 @@ from typing import Protocol
 __all__ = ["Channel", "Event", "Headers", "Reply", "harmless"]
 
 LONGEST_TEXT = 256
+LONGEST_VALUE = 2048
+"""A channel variable may be a path, which must not become another one."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 _VARIABLES = (
@@ -35,13 +38,13 @@ class Headers(Protocol):
     def getBody(self) -> str | None: ...
 
 
-def harmless(text: str | None) -> str:
-    """Valid Unicode without control characters, at most 256 characters of it."""
+def harmless(text: str | None, longest: int = LONGEST_TEXT) -> str:
+    """Valid Unicode without control characters, at most ``longest`` characters of it."""
     if not text:
         return ""
     # python-ESL hands over bytes that are no UTF-8 as lone surrogates.
     whole = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return _CONTROL.sub("", whole)[:LONGEST_TEXT]
+    return _CONTROL.sub("", whole)[:longest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,10 @@ class Channel:
             answered=text("Answer-State") == "answered",
             ended=text("Answer-State") == "hangup",
             cause=text("Hangup-Cause"),
-            variables={name: text(f"variable_{name}") for name in _VARIABLES},
+            variables={
+                name: harmless(headers.getHeader(f"variable_{name}"), LONGEST_VALUE)
+                for name in _VARIABLES
+            },
         )
 
 

@@ -22,7 +22,6 @@ __all__ = [
     "api_get",
     "api_kill",
     "api_set",
-    "api_status",
     "api_transfer",
     "bgapi_originate_to_extension",
     "bgapi_originate_to_socket",
@@ -36,7 +35,7 @@ __all__ = [
     "playable",
 ]
 
-APPLICATIONS = frozenset({"answer", "playback", "ring_ready"})
+APPLICATIONS = frozenset({"answer", "playback"})
 """The dialplan applications that fsapp executes. An unknown one would hang the call up."""
 
 UNUSED_EVENTS = (
@@ -146,10 +145,6 @@ def execute(application: str, argument: str, identity: str) -> str:
         f"execute-app-arg: {_text(argument, 'an application argument')}\n"
         f"Event-UUID: {_uuid(identity)}\nasync: true\n\n"
     )
-
-
-def api_status() -> str:
-    return "api status\n\n"
 
 
 def api_exists(uuid: str) -> str:

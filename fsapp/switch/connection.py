@@ -141,15 +141,23 @@ class Connection:
         if name == "SOCKET_DATA":
             self._spoken(event, handler)
         elif not self.superseded:
-            handler.happened(Event.read(name, event), self)
+            self._safely(lambda: handler.happened(Event.read(name, event), self))
         return True
+
+    def _safely(self, action: Callable[[], None]) -> None:
+        """A mistake about one event or reply must not cost the call its connection."""
+        try:
+            action()
+        except Exception:
+            log.exception("%r: a mistake of ours", self)
 
     def _spoken(self, event: Any, handler: Handler) -> None:
         """Anything that is no event: a reply, or the notice that the channel has ended."""
         kind = event.getHeader("Content-Type")
         if kind == "text/disconnect-notice":
             if not self.superseded:
-                handler.happened(Event("DISCONNECT_NOTICE", uuid=self.uuid), self)
+                notice = Event("DISCONNECT_NOTICE", uuid=self.uuid)
+                self._safely(lambda: handler.happened(notice, self))
         else:
             self._replied(kind, event)
 
@@ -163,7 +171,7 @@ class Connection:
         with self._guard:
             on_reply = self._waiting.popleft() if self._waiting else None
         if on_reply is not None:
-            on_reply(Reply(text.strip()))
+            self._safely(lambda: on_reply(Reply(text.strip())))
 
     def _end(self) -> None:
         with self._guard:

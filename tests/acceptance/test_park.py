@@ -159,3 +159,13 @@ def test_an_originated_call_can_be_parked_and_taken_back(
     assert len(outside.legs()) == 1
     anna.unparks(call)
     anna.speaks_with(call)
+
+
+def test_a_call_outlives_any_number_of_parks(a_caller: Callers, desk: Desk):
+    """Every way through the dialplan costs one of FreeSWITCH's 70 forwards; it begins anew."""
+    caller = a_caller.waits()
+    for _ in range(80):
+        desk.switch.api(f"uuid_transfer {caller.id} fsapp_return XML public")
+    assert desk.switch.api(f"uuid_exists {caller.id}") == "true"
+    caller.hears("music")
+    assert desk.sees(caller, "queued")["position"] == 1

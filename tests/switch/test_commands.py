@@ -39,7 +39,6 @@ TEXTS = {
         "sendmsg\ncall-command: execute\nexecute-app-name: answer\n"
         f"execute-app-arg: \nEvent-UUID: {A}\nasync: true\n\n",
     ),
-    "status": (commands.api_status(), "api status\n\n"),
     "exists": (commands.api_exists(A), f"api uuid_exists {A}\n\n"),
     "set": (
         commands.api_set(A, {"socket_resume": "true", "fsapp_owner": ""}),
