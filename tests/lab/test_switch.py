@@ -74,6 +74,7 @@ async def _dial(lab: LabSwitch) -> None:
 
 
 def test_five_hundred_calls_stand_side_by_side(desk: Desk) -> None:
+    threads = threading.active_count()
     callers = [desk.lab.place_call("tone") for _ in range(500)]
     callers[-1].wait_hears(MUSIC)
     assert len(desk.lab.live_channels()) == 500
@@ -81,7 +82,7 @@ def test_five_hundred_calls_stand_side_by_side(desk: Desk) -> None:
         caller.hang_up()
     callers[-1].wait_ended()
     desk.lab.wait_for(lambda: not desk.lab.exchange.channels, "no channel is left")
-    assert threading.active_count() == 2
+    assert threading.active_count() <= threads
 
 
 @pytest.fixture
