@@ -54,6 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "lab_only(reason): cannot be staged on a real FreeSWITCH, for this reason"
     )
+    # No skip is silent: the summary says why.
+    config.option.reportchars += "s"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -117,13 +117,16 @@ def test_positions_count_from_one_in_the_order_of_service(a_caller: Callers, des
     assert listed == {call["id"]: call["position"] for call in queue}
 
 
-def test_who_arrive_together_stand_by_arrival_then_id(a_caller: Callers, desk: Desk):
-    callers = together(*[a_caller.calls] * 6)
-    for caller in callers:
+def test_within_a_second_it_is_still_first_come_first_served(a_caller: Callers, desk: Desk):
+    callers = a_caller.wait_in_turn(6)
+    assert [call["id"] for call in desk.queue()] == ids_of(*callers)
+
+
+def test_who_arrive_together_stand_by_their_arrival(a_caller: Callers, desk: Desk):
+    for caller in together(*[a_caller.calls] * 6):
         caller.is_queued()
     times = [int(call["arrival_time"]) for call in desk.queue()]
     assert times == sorted(times)
-    assert desk.queue() == desk.queue()
 
 
 def test_the_queue_is_what_is_served(a_caller: Callers, anna: Agent, desk: Desk):
