@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import os
 import random
 import signal
 import sqlite3
@@ -25,7 +26,7 @@ from fsapp import shipped
 from fsapp.calls.agent import Agent
 from fsapp.lab.switch import Caller, LabSwitch
 from fsapp.service import Service
-from fsapp.settings import Database, Settings
+from fsapp.settings import Database, Settings, load
 from fsapp.store.contacts import Contact
 
 __all__ = ["run"]
@@ -102,8 +103,10 @@ def run(duration: float | None, calls_per_minute: float) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     with tempfile.TemporaryDirectory(prefix="fsapp-demo-") as folder:
-        settings = replace(Settings(), database=Database(path=Path(folder) / "fsapp.db"))
         try:
+            # The environment alone: an administrator's conf/fsapp.toml is not the demo's.
+            given = load(Path(os.devnull), os.environ)
+            settings = replace(given, database=Database(path=Path(folder) / "fsapp.db"))
             with _desk(settings) as (switch, service):
                 _introduce(service)
                 deadline = time.monotonic() + (float("inf") if duration is None else duration)

@@ -61,6 +61,9 @@ DEFAULT_FILE = Path("conf/fsapp.toml")
 """Read when it exists in the working directory and no other file is named."""
 
 _LONGEST_SHOWN = 80
+_NO_SETTINGS = ("FSAPP_FREESWITCH", "FSAPP_TRACES")
+"""What tells the tests where things are."""
+
 _TONE = "tone_stream://%(400,200,400,450);%(400,2000,400,450);loops=-1"
 _LOCAL = networks(["127.0.0.0/8", "::1/128"])
 
@@ -237,8 +240,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[Row, object]]:
     for variable, text in sorted(environ.items()):
         section, _, key = variable.removeprefix("FSAPP_").lower().partition("_")
-        # Other FSAPP_ variables are not settings: FSAPP_FREESWITCH tells the tests where one is.
-        if not variable.startswith("FSAPP_") or section not in _SECTIONS or not key:
+        if not variable.startswith("FSAPP_") or variable.startswith(_NO_SETTINGS) or not key:
             continue
         row = _known(section, key, variable)
         try:

@@ -94,7 +94,8 @@ def transfer_destination(source: Call, current: Call | None, *, just_ended: bool
     ``just_ended``: her last current call was an outbound one that has hung up since.
     """
     if current is None:
-        raise bridge_failed(DESTINATION_GONE if just_ended else BAD_DESTINATION)
+        why = DESTINATION_GONE if just_ended else BAD_DESTINATION
+        raise bridge_failed(why, source.document())
     if current.id == source.id:
         raise bridge_failed(BAD_DESTINATION, current.document())
     if current.inbound:

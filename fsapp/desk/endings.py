@@ -194,4 +194,4 @@ def _gone(request: Request, live: LiveCall) -> Refusal | None:
     if request.verb != "call/transfer":
         return call_not_found(live.call.id)
     source = request.call_id == live.call.id
-    return bridge_failed(CALL_ON_HOLD_GONE if source else DESTINATION_GONE)
+    return bridge_failed(CALL_ON_HOLD_GONE if source else DESTINATION_GONE, live.call.document())

@@ -40,7 +40,9 @@ class Verbs:
         """Refuses (409) while another request is putting her into a call. In a turn."""
         request = self._board.status(agent).request
         if request is not None:
-            raise agent_busy(agent.id, request.call_id)
+            live = self._board.calls.get(request.call_id)
+            document = live.call.document() if live is not None else None
+            raise agent_busy(agent.id, request.call_id, document)
 
     def _begin(self, request: Request, live: LiveCall | None) -> None:
         """The request keeps its agent, and its call, busy until it is finished. In a turn."""
@@ -58,7 +60,9 @@ class Verbs:
             request.outcome.result()
 
     def _give_up(self, turn: Turn, request: Request) -> None:
-        late = dependency_timeout("FreeSWITCH did not answer in time")
+        live = self._board.calls.get(request.call_id)
+        document = live.call.document() if live is not None else None
+        late = dependency_timeout("FreeSWITCH did not answer in time", document)
         self._board.finish(turn, request, late)
 
     def _commit(self, written: Future[T] | None) -> T | None:

@@ -73,7 +73,7 @@ class Control:
 
     def _connect(self) -> Connection | None:
         try:
-            self._greet()
+            self._try()
         except OSError as error:
             self._fail(f"FreeSWITCH does not answer at {self._host}:{self._port}: {error}")
             return None
@@ -85,12 +85,16 @@ class Control:
         prepare(tap)
         return Connection(esl, tap, "control")
 
-    def _greet(self) -> None:
-        """Waits for FreeSWITCH's first words; python-ESL would wait for them without a limit."""
+    def _try(self) -> None:
+        """Logs in once within a limit. python-ESL waits without one, for a peer that says nothing
+        or is frozen; what has answered here answers there."""
         with socket.create_connection((self._host, self._port), GREETING_SECONDS) as sock:
             sock.settimeout(GREETING_SECONDS)
-            if b"auth" not in sock.recv(256):
+            if b"auth/request" not in sock.recv(256):
                 raise OSError("what answers there is no Event Socket")
+            sock.sendall(f"auth {self._password}\n\n".encode())
+            if not sock.recv(256):
+                raise OSError("it closed the connection")
 
     def _fail(self, why: str) -> None:
         if why != self.failure:

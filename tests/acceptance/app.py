@@ -1,6 +1,5 @@
 """The app as an administrator runs it: `python -m fsapp serve`, a process of its own."""
 
-import json
 import os
 import re
 import shutil
@@ -18,6 +17,9 @@ from .wait import wait_until
 Settings = Mapping[str, Mapping[str, object]]
 """Sections of keys, as in the TOML file."""
 
+SHIPPED = Path(__file__).parents[2] / "conf" / "fsapp.toml"
+"""The app runs on the shipped file, unchanged; what a test needs otherwise is its environment."""
+
 TROUBLE = re.compile(
     r"Traceback \(most recent call last\)|\b(ERROR|CRITICAL)\b|Exception in thread"
 )
@@ -30,13 +32,15 @@ def free_address() -> str:
         return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
-def toml(settings: Settings) -> str:
-    """``settings`` as a TOML file; JSON's strings, numbers and lists are TOML's too."""
-    lines: list[str] = []
-    for section, keys in settings.items():
-        lines.append(f"[{section}]")
-        lines += [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
-    return "\n".join(lines) + "\n"
+def variables(settings: Settings) -> dict[str, str]:
+    """``settings`` as the environment variables that override the file (protocol §1)."""
+    return {
+        f"FSAPP_{section}_{key}".upper(): ",".join(map(str, value))
+        if isinstance(value, (list, tuple))
+        else str(value)
+        for section, keys in settings.items()
+        for key, value in keys.items()
+    }
 
 
 def merged(*parts: Settings) -> dict[str, dict[str, object]]:
@@ -112,13 +116,11 @@ class App:
     def launch(self, **extra: str) -> None:
         """Start the process and wait for nothing; ``extra`` goes into its environment."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        configuration = self.directory / "fsapp.toml"
-        configuration.write_text(toml(self.settings), encoding="utf-8")
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "fsapp", "serve", "--config", str(configuration)],
+                [sys.executable, "-m", "fsapp", "serve", "--config", str(SHIPPED)],
                 cwd=self.directory,
-                env=environment(**extra),
+                env=environment(**{**variables(self.settings), **extra}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from .actors import Agent, Callers, Desk
-from .app import App, free_address, merged, run_fsapp
+from .app import App, free_address, merged, run_fsapp, variables
 from .client import Client, send_raw
 from .expect import is_a_clear_refusal
 from .wait import wait_until
@@ -124,7 +124,7 @@ def test_it_starts_again_on_the_same_database(a_lonely_app: Start):
 
 def test_an_address_in_use_is_one_clear_line(a_lonely_app: Start, tmp_path: Path):
     app = a_lonely_app()
-    second = run_fsapp("serve", "--config", str(app.directory / "fsapp.toml"), directory=tmp_path)
+    second = run_fsapp("serve", directory=tmp_path, **variables(app.settings))
     assert second.returncode not in (0, None)
     assert "Traceback" not in second.stderr
     assert app.address in second.stderr or "in use" in second.stderr

@@ -73,7 +73,7 @@ def test_it_answers_commands_and_has_no_failure(switch: EventSocket) -> None:
 def test_it_subscribes_to_results_of_background_jobs(switch: EventSocket) -> None:
     controlled = Controlled(switch.address)
     controlled.wait_up()
-    switch.admitted[0].event("BACKGROUND_JOB", "+OK x\n", Job_UUID="job-1")
+    switch.admitted[-1].event("BACKGROUND_JOB", "+OK x\n", Job_UUID="job-1")
     wait_until(lambda: controlled.handler.events, "the result was not told")
     assert controlled.handler.events[0].job == "job-1"
     controlled.control.stop()

@@ -111,7 +111,10 @@ def test_a_mapped_ipv4_peer_is_judged_by_its_ipv4_address(handler: NotingHandler
 
 
 def test_an_ipv6_peer_is_not_let_in_by_an_ipv4_network(handler: NotingHandler) -> None:
-    listener = listen(handler, "0.0.0.0/0", host="::1")
+    try:
+        listener = listen(handler, "0.0.0.0/0", host="::1")
+    except OSError as error:
+        pytest.skip(f"this machine has no IPv6: {error}")
     peer = call(listener)
     assert peer.read() is None
     peer.close()

@@ -1,0 +1,88 @@
+"""``fsapp demo``: the whole desk in one command, on ports of the test's choice."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from fsapp.web.routes import ROUTES
+
+
+def free_address() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.fixture
+def demo() -> Iterator[subprocess.Popen[str]]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("FSAPP_")}
+    addresses = {
+        f"FSAPP_{name}": free_address()
+        for name in ("HTTP_LISTEN", "OUTBOUND_LISTEN", "CONTROL_ADDRESS")
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fsapp", "demo", "--duration", "60", "--calls-per-minute", "120"],
+        env={**kept, **addresses, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    yield process
+    process.kill()
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def introduction(process: subprocess.Popen[str]) -> str:
+    """What it prints until it says how to end it."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "Ctrl-C" in line:
+            break
+    return "".join(lines)
+
+
+def ask(url: str, token: str, method: str = "GET") -> dict[str, object]:
+    request = urllib.request.Request(
+        url, method=method, headers={"Authorization": f"Bearer {token}"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        document: dict[str, object] = json.load(answer)
+    return document
+
+
+def test_callers_come_phones_answer_and_it_ends_when_asked(
+    demo: subprocess.Popen[str],
+) -> None:
+    said = introduction(demo)
+    url = re.search(r"Console: (http://\S+)/", said)
+    token = re.search(r"token (\S+)", said)
+    assert url is not None
+    assert token is not None
+    deadline = time.monotonic() + 10
+    while not ask(f"{url[1]}/call/queue", token[1])["calls"]:
+        assert time.monotonic() < deadline, "nobody has called"
+    call = ask(f"{url[1]}/call/pickup", token[1], "POST")["call"]
+    assert isinstance(call, dict)
+    assert call["state"] == "speaking"
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(timeout=10) == 0
+
+
+def test_a_curl_line_is_printed_for_every_verb(demo: subprocess.Popen[str]) -> None:
+    said = introduction(demo)
+    asked = [route.path for route in ROUTES if route.verb is not None]
+    assert asked
+    assert [path for path in asked if not re.search(rf"{path}\b", said)] == []
