@@ -234,7 +234,7 @@ class Agent:
     ) -> Answer:
         """Her request gets exactly this refusal, and it changes nothing."""
         self.desk.switch.settle()
-        before = self.desk.picture()
+        before = self.desk.settled_picture()
         answer = self.asks(verb, call, **parameters)
         refused.check(answer)
         after = self.desk.picture()
