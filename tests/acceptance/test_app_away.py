@@ -1,6 +1,7 @@
 """While the app is away nobody is dropped and nobody hears silence; afterwards all is as before.
 
 Nobody's call hangs on the app: callers run on in the dialplan's loop, conversations on the switch.
+What the dialplan alone does for them, the announcement too, is shown in test_dialplan.py.
 """
 
 from collections.abc import Iterator
@@ -93,14 +94,3 @@ def test_who_hangs_up_meanwhile_is_gone_when_it_is_back(
     desk.sees_nothing()
     assert [desk.sees(caller, "hungup")["state"] for caller in (waiting, spoken)]
     anna.is_free()
-
-
-def test_after_a_while_there_is_an_announcement(
-    a_caller: Callers, away: App, sounds: dict[str, str]
-):
-    away.stop()
-    caller = a_caller.calls(fsapp_announcement=sounds["announcement"])
-    caller.hears("tone")
-    # Five attempts with a pause each: the shipped dialplan says about ten seconds.
-    caller.hears("announcement", limit=20.0)
-    assert caller.is_on_the_line()

@@ -45,6 +45,7 @@ def test_a_wrong_file(text: str, tmp_path: Path):
     [
         ("FSAPP_PHONE_RING_TIMEOUT", "soon"),
         ("FSAPP_PHONE_RINGTIMEOUT", "3"),
+        ("FSAPP_NONSENSE_KEY", "1"),
         ("FSAPP_OUTBOUND_ALLOW", "127.0.0.0/8,nonsense"),
     ],
 )
