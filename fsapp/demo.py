@@ -45,20 +45,20 @@ VERBS = """
   A first shift, as {name} (another window; the console is for later):
 
     export TOKEN={token}
-    fsapp() {{ curl -s -H "Authorization: Bearer $TOKEN" "$@"; echo; }}
+    desk() {{ curl -s -H "Authorization: Bearer $TOKEN" "$@"; echo; }}
 
-    fsapp {url}/call/queue                          # who is waiting
-    fsapp {url}/call/list                           # every live call
-    fsapp -X POST {url}/call/pickup                 # take the next one
-    fsapp -X POST {url}/call/park                   # put it on hold
-    fsapp -X POST {url}/call/unpark?call_id=ID      # take it back
-    fsapp -X POST {url}/call/originate?extension=1142   # dial; or ?cm_id=1
-    fsapp -X POST {url}/call/transfer?source=ID     # connect the call on hold with the dialled one
-    fsapp -X POST {url}/call/hangup                 # end your current call
-    fsapp {url}/call/state?call_id=ID               # one call, also when it has ended
-    fsapp {url}/agent                               # yourself
-    fsapp {url}/agent/list                          # your colleagues
-    fsapp -X POST "{url}/agent/state?state=paused&reason=lunch"
+    desk "{url}/call/queue"                          # who is waiting
+    desk "{url}/call/list"                           # every live call
+    desk -X POST "{url}/call/pickup"                 # take the next one
+    desk -X POST "{url}/call/park"                   # put it on hold
+    desk -X POST "{url}/call/unpark?call_id=ID"      # take it back
+    desk -X POST "{url}/call/originate?extension=1142"   # dial; or ?cm_id=1
+    desk -X POST "{url}/call/transfer?source=ID"     # the call on hold, with who answered
+    desk -X POST "{url}/call/hangup"                 # end your current call
+    desk "{url}/call/state?call_id=ID"               # one call, also when it has ended
+    desk "{url}/agent"                               # yourself
+    desk "{url}/agent/list"                          # your colleagues
+    desk -X POST "{url}/agent/state?state=paused&reason=lunch"
 """
 
 
