@@ -14,7 +14,7 @@ from fsapp.calls.call import State
 from fsapp.calls.guard import CALL_ON_HOLD_GONE, DESTINATION_GONE
 from fsapp.calls.refusals import Refusal, bridge_failed, call_not_found
 from fsapp.calls.table import Happening
-from fsapp.desk.board import Leg, LegPhase, LiveCall, Request, Turn
+from fsapp.desk.board import AgentStatus, Leg, LegPhase, LiveCall, Request, Turn
 from fsapp.desk.bridges import Bridges, waiting_variables
 from fsapp.desk.context import RETURN_POINT, Context
 from fsapp.desk.legs import Legs
@@ -89,6 +89,8 @@ class Endings:
         self._answer(turn, live)
         self._free_leg(turn, live, ringing=before.state is State.RINGING)
         self._board.remove(live)
+        if before.state is State.PARKED and live.enders and status is not None:
+            self._free_idle_leg(turn, status)
 
     def leg_lost(self, turn: Turn, leg: Leg, cause: str) -> None:
         """An agent's leg has ended, or was never answered."""
@@ -173,6 +175,13 @@ class Endings:
             # FreeSWITCH ends it with the bridge; if it should not, we do.
             self._board.clock.later(SETTLE_SECONDS, lambda: self._make_sure(leg))
         else:
+            self._legs.release(turn, leg)
+
+    def _free_idle_leg(self, turn: Turn, status: AgentStatus) -> None:
+        """She has hung up her last call on hold: her leg is of no more use (protocol §4)."""
+        leg = status.leg
+        idle = leg is not None and leg.phase is LegPhase.IDLE and leg.live is None
+        if idle and status.request is None and not self._board.parked(status.agent.id):
             self._legs.release(turn, leg)
 
     def _make_sure(self, leg: Leg) -> None:

@@ -49,6 +49,14 @@ def test_a_parked_call(a_caller: Callers, anna: Agent):
     anna.is_free()
 
 
+def test_her_leg_ends_with_the_last_call_she_had_on_hold(a_caller: Callers, anna: Agent):
+    caller = a_caller.waits()
+    anna.picks_up(caller)
+    anna.parks()
+    anna.hangs_up(caller)
+    anna.phone.is_quiet(limit=2.0)
+
+
 def test_a_parked_call_while_she_speaks_with_another(a_caller: Callers, anna: Agent):
     parked, current = a_caller.wait_in_turn(2)
     anna.picks_up(parked)
