@@ -38,7 +38,8 @@ CONTACTS = "cm_id,name,number,organization_id\n42,Outside,1142,1\n43,Elsewhere,1
 
 RING_TIMEOUT = 2
 IDLE_TIMEOUT = 8
-SOUND_SECONDS = 1.5
+SOUNDS = {"greeting": 1.5, "music": 0.5, "announcement": 0.5}
+"""The suite's sound files and how long they are, in seconds."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -233,8 +234,7 @@ def agents(desk: Desk, roster: dict[str, Agent]) -> Callable[[int], Sequence[Age
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Paths of short sound files by what they are heard as (switches/base.py)."""
     directory = tmp_path_factory.mktemp("sounds")
-    names = ("greeting", "music", "announcement")
-    return {name: write_tone(directory / f"{name}.wav", SOUND_SECONDS) for name in names}
+    return {name: write_tone(directory / f"{name}.wav", long) for name, long in SOUNDS.items()}
 
 
 def write_tone(path: Path, seconds: float) -> str:

@@ -9,12 +9,26 @@ from pathlib import Path
 import pytest
 
 from .actors import Agent, Callers, Desk
-from .app import App, free_address, merged, run_fsapp, variables
+from .app import App, Settings, free_address, merged, run_fsapp, variables
 from .client import Client, send_raw
 from .expect import is_a_clear_refusal
 from .wait import wait_until
 
 Start = Callable[..., App]
+NOTHING_ELSE: Settings = {}
+
+
+def lonely(directory: Path, prepared: Path, settings: Settings) -> App:
+    """An app of its own, not started yet, without a switch."""
+    database = directory / "desk.db"
+    database.write_bytes(prepared.read_bytes())
+    alone: Settings = {
+        "http": {"listen": free_address()},
+        "outbound": {"listen": free_address()},
+        "control": {"address": free_address()},
+        "database": {"path": str(database)},
+    }
+    return App(directory, merged(alone, settings))
 
 
 @pytest.fixture
@@ -22,22 +36,23 @@ def a_lonely_app(tmp_path: Path, prepared: tuple[Path, dict[str, str]]) -> Itera
     """Starts an app of its own, without a switch; stops it when the test is over."""
     started: list[App] = []
 
-    def start(settings: dict[str, dict[str, object]] | None = None) -> App:
-        database = tmp_path / "desk.db"
-        database.write_bytes(prepared[0].read_bytes())
-        alone = {
-            "http": {"listen": free_address()},
-            "outbound": {"listen": free_address()},
-            "control": {"address": free_address()},
-            "database": {"path": str(database)},
-        }
-        app = App(tmp_path, merged(alone, settings or {}))
-        started.append(app)
-        return app.start(ready=False)
+    def start(settings: Settings = NOTHING_ELSE) -> App:
+        started.append(lonely(tmp_path, prepared[0], settings))
+        return started[-1].start(ready=False)
 
     yield start
     for app in started:
         app.stop()
+
+
+@pytest.fixture(scope="module")
+def without_freeswitch(
+    prepared: tuple[Path, dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[App]:
+    """A running app without a switch, for tests that only look."""
+    app = lonely(tmp_path_factory.mktemp("lonely"), prepared[0], NOTHING_ELSE)
+    yield app.start(ready=False)
+    app.stop()
 
 
 def get(app: App, path: str, token: str | None = None) -> tuple[int, str]:
@@ -54,8 +69,8 @@ def test_ready_beside_a_switch(app: App):
     assert get(app, "/healthz")[0] == 200
 
 
-def test_alive_but_not_ready_without_freeswitch_and_it_says_so(a_lonely_app: Start):
-    app = a_lonely_app()
+def test_alive_but_not_ready_without_freeswitch_and_it_says_so(without_freeswitch: App):
+    app = without_freeswitch
     assert get(app, "/healthz")[0] == 200
     code, body = get(app, "/readyz")
     assert code == 503
@@ -63,9 +78,9 @@ def test_alive_but_not_ready_without_freeswitch_and_it_says_so(a_lonely_app: Sta
 
 
 def test_without_freeswitch_a_command_is_refused_as_unavailable(
-    a_lonely_app: Start, prepared: tuple[Path, dict[str, str]]
+    without_freeswitch: App, prepared: tuple[Path, dict[str, str]]
 ):
-    app = a_lonely_app()
+    app = without_freeswitch
     client = Client(app.address, prepared[1]["anna"])
     is_a_clear_refusal(client.post("/call/originate", extension="1142"), 503)
     assert client.get("/call/list").document["calls"] == []
@@ -122,8 +137,8 @@ def test_it_starts_again_on_the_same_database(a_lonely_app: Start):
     assert get(app, "/healthz")[0] == 200
 
 
-def test_an_address_in_use_is_one_clear_line(a_lonely_app: Start, tmp_path: Path):
-    app = a_lonely_app()
+def test_an_address_in_use_is_one_clear_line(without_freeswitch: App, tmp_path: Path):
+    app = without_freeswitch
     second = run_fsapp("serve", directory=tmp_path, **variables(app.settings))
     assert second.returncode not in (0, None)
     assert "Traceback" not in second.stderr
@@ -163,8 +178,8 @@ def closed(stream: socket.socket) -> bool:
         return True
 
 
-def test_who_is_allowed_to_connect_is_spoken_to(a_lonely_app: Start):
-    app = a_lonely_app()
+def test_who_is_allowed_to_connect_is_spoken_to(without_freeswitch: App):
+    app = without_freeswitch
     host, _, port = str(app.settings["outbound"]["listen"]).rpartition(":")
     with socket.create_connection((host, int(port)), timeout=3) as switch:
         assert switch.recv(100).startswith(b"connect")
