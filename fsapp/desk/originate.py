@@ -7,6 +7,7 @@ originate leaves nothing behind.
 
 from __future__ import annotations
 
+import logging
 import threading
 import uuid
 from collections.abc import Sequence
@@ -35,6 +36,12 @@ from fsapp.switch import commands
 from fsapp.switch.channel import Reply
 
 __all__ = ["Originate", "Target"]
+
+log = logging.getLogger(__name__)
+
+RETURN_SECONDS = 15.0
+"""How long a callee who has answered may take to the return point: FreeSWITCH's example
+configuration makes each call of its ``default`` context wait ten (measured)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,13 +278,14 @@ class Originate(Verbs):
         if result.startswith("-ERR"):
             self._endings.hung_up(turn, live, result.removeprefix("-ERR").strip())
         elif live.connection is None:
-            limit = self._context.options.switch_timeout
-            self._board.clock.later(limit, lambda: self._overdue(live))
+            self._board.clock.later(RETURN_SECONDS, lambda: self._overdue(live))
 
     def _overdue(self, live: LiveCall) -> None:
         """Answered, but it never came to the return point; or no result at all."""
         with self._board.turn() as turn:
             if live.call.state is State.RINGING and live.connection is None:
+                where = f"{RETURN_POINT} in context {live.call.context}"
+                log.warning("%s: did not come through %s; hung up", live.call.id, where)
                 self._endings.end(turn, live)
 
     def _give_up(self, turn: Turn, request: Request) -> None:

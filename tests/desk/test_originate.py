@@ -101,7 +101,7 @@ def test_a_result_lost_while_freeswitch_is_away_ends_the_call_when_it_is_back(ri
 def test_a_callee_answered_but_never_arriving_is_hung_up_in_time(rig: Rig) -> None:
     uuid, leg = rig.dial()
     rig.job(rig.dialled, f"+OK {uuid}", on=rig.lines[leg])
-    rig.clock.advance(OPTIONS.switch_timeout)
+    rig.clock.advance(originate_module.RETURN_SECONDS)
     rig.lines[leg].answer(f"uuid_kill {uuid}")
     rig.clock.advance(1)
     assert rig.place(uuid).startswith("ended")
