@@ -36,7 +36,8 @@ ORGANIZATIONS = {"olga": frozenset({2}), "watch": frozenset({1, 2})}
 CONTACTS = "cm_id,name,number,organization_id\n42,Outside,1142,1\n43,Elsewhere,1142,2\n"
 """Contact methods; both lead to the outside party."""
 
-RING_TIMEOUT = 2
+RING_TIMEOUT = 20
+"""Phones ring on and on: one that stops has been stopped."""
 IDLE_TIMEOUT = 8
 SOUNDS = {"greeting": 1.5, "music": 0.5, "announcement": 0.5}
 """The suite's sound files and how long they are, in seconds."""
@@ -60,18 +61,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules with settings of their own come last: each costs a restart of the app."""
+    """Modules that want the same settings come together: others cost a restart of the app."""
     here = Path(__file__).parent
     places = [place for place, item in enumerate(items) if here in item.path.parents]
     mine = [items[place] for place in places]
-    mine.sort(key=has_own_settings)
+    mine.sort(key=lambda item: str(wanted_settings(getattr(item, "module", None)) or ""))
     for place, item in zip(places, mine, strict=True):
         item.add_marker("acceptance")
         items[place] = item
 
 
-def has_own_settings(item: pytest.Item) -> bool:
-    return hasattr(getattr(item, "module", None), "settings")
+def wanted_settings(module: object) -> Settings:
+    """What a test module wants otherwise than the rest."""
+    settings: Settings = getattr(module, "SETTINGS", {})
+    return settings
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -163,9 +166,9 @@ def keeper(
 
 
 @pytest.fixture(scope="module")
-def settings() -> Settings:
-    """What this module wants otherwise than the rest; a module overrides it."""
-    return {}
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """What this module wants otherwise than the rest: its constant `SETTINGS`."""
+    return wanted_settings(request.module)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from fsapp.store.agents import Agents
 from fsapp.store.database import Database
 
 from .actors import Agent, Callers, Desk, Phone
-from .app import Settings
 from .switches.base import Switch
 from .wait import wait_until
 
@@ -17,9 +16,7 @@ CROWD = 100
 EXTENSION = "1112"
 
 
-@pytest.fixture(scope="module")
-def settings() -> Settings:
-    return {"phone": {"ring_timeout": 60}}
+SETTINGS = {"phone": {"ring_timeout": 60}}
 
 
 @pytest.fixture

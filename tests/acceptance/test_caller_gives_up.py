@@ -3,15 +3,8 @@
 import pytest
 
 from .actors import Agent, Caller, Callers, Desk
-from .app import Settings
 from .expect import missing
 from .wait import wait_until
-
-
-@pytest.fixture(scope="module")
-def settings() -> Settings:
-    """Phones ring on and on: one that stops has been stopped."""
-    return {"phone": {"ring_timeout": 20}, "dial": {"ring_timeout": 20}}
 
 
 def is_over(desk: Desk, caller: Caller) -> None:

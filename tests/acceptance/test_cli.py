@@ -72,7 +72,7 @@ def test_the_same_agent_twice_is_refused(tmp_path: Path):
     is_refused(add(tmp_path, "nora"), "nora")
 
 
-@pytest.mark.parametrize("agent", ["", "a|b", "x" * 65, "a\nb"], ids=ascii)
+@pytest.mark.parametrize("agent", ["", "a|b", "a\nb"], ids=ascii)
 def test_a_bad_agent_id_is_refused(agent: str, tmp_path: Path):
     is_refused(add(tmp_path, agent))
 
@@ -125,7 +125,7 @@ def test_imported_contacts_can_be_dialled_at_once(anna: Agent, outside: object, 
     assert anna.does("originate", cm_id="4200").call["destination"] == "1142"
 
 
-@pytest.mark.parametrize("row", ["x,Berit,1142,1", "43,Berit,not a number,1", "43,Berit"])
+@pytest.mark.parametrize("row", ["x,Berit,1142,1", "43,Berit,not a number,1"])
 def test_a_bad_row_is_named_and_nothing_is_imported(row: str, anna: Agent, desk: Desk):
     directory = desk.app.directory
     head = "cm_id,name,number,organization_id"

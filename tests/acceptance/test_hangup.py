@@ -3,14 +3,7 @@
 import pytest
 
 from .actors import Agent, Callers, Desk, Phone
-from .app import Settings
 from .expect import nothing_to_hang_up, owned, wrong_state
-
-
-@pytest.fixture(scope="module")
-def settings() -> Settings:
-    """Phones ring on and on: one that stops has been stopped."""
-    return {"phone": {"ring_timeout": 20}, "dial": {"ring_timeout": 20}}
 
 
 def test_the_answer_says_which_call_was_hung_up(a_caller: Callers, anna: Agent, desk: Desk):

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from .actors import Agent, Caller, Callers, Desk, Phone, together
-from .app import Settings
 from .expect import phone_unavailable
 
 RINGS = 1
 """`phone.ring_timeout` here, in seconds: many of these phones ring until it is over."""
+
+SETTINGS = {"phone": {"ring_timeout": RINGS}, "dial": {"ring_timeout": RINGS}}
 
 KEPT = ("id", "arrival_time", "position", "priority", "caller_id", "caller_name", "destination")
 
@@ -19,11 +20,6 @@ FAILURES = {
     "is_unregistered": "USER_NOT_REGISTERED",
 }
 """What the phone does and FreeSWITCH's cause for it."""
-
-
-@pytest.fixture(scope="module")
-def settings() -> Settings:
-    return {"phone": {"ring_timeout": RINGS}}
 
 
 def kept(call: dict[str, Any]) -> dict[str, Any]:

@@ -6,23 +6,15 @@ The twenty seconds are real: they are the default of `phone.ring_timeout`.
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import pytest
-
 from .actors import Agent, Callers, Desk, together
-from .app import Settings
 from .client import Answer
+from .conftest import RING_TIMEOUT
 from .expect import phone_unavailable
 
-RINGS = 20
 CALLS_EACH = 3
 
 NOTICEABLE = 2.0
 """No request of the others may take longer, in seconds; the phone rings ten times as long."""
-
-
-@pytest.fixture(scope="module")
-def settings() -> Settings:
-    return {"phone": {"ring_timeout": RINGS, "idle_timeout": 30}}
 
 
 def shift(agent: Agent) -> list[Answer]:
@@ -53,5 +45,5 @@ def test_ten_agents_do_not_notice_a_phone_that_rings_twenty_seconds(
     }
     refused = ringing.answer()
     phone_unavailable(slow, "NO_ANSWER", kept_waiting).check(refused)
-    assert RINGS - 1 < refused.seconds < RINGS + 3
+    assert RING_TIMEOUT - 1 < refused.seconds < RING_TIMEOUT + 3
     assert [call["id"] for call in desk.queue()] == [kept_waiting.id]
