@@ -198,6 +198,13 @@ def test_nothing_is_played_over_what_the_two_say(
     """Music that ends because a bridge begins must not be started again into the bridge."""
     caller, call = consulted(a_caller, anna, outside)
     anna.transfers(caller)
-    desk.switch.settle()
+
+    def heard() -> tuple[str, str]:
+        return desk.switch.hears(caller.id), desk.switch.hears(call["id"])
+
+    wait_for(heard, (call["id"], caller.id), promise="the two hear each other")
+    # When the next pickup is answered, whatever the app made of the music's end is done.
+    anna.picks_up(a_caller.waits())
+    assert heard() == (call["id"], caller.id)
     running = {row["uuid"]: row["application"] for row in desk.switch.channels()}
     assert (running[caller.id], running[call["id"]]) == ("uuid_bridge", "uuid_bridge")

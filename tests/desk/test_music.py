@@ -109,6 +109,23 @@ def test_the_music_comes_back_when_the_bridge_that_ended_it_fails(rig: Rig) -> N
     rig.check()
 
 
+def test_the_music_that_ends_because_of_a_transfer_is_not_started_again(rig: Rig) -> None:
+    rig.connects(CALLER)
+    leg = rig.talk()
+    parked = rig.park(leg)
+    music = identity(parked)
+    callee, _ = rig.speak_outbound(leg=leg)
+    rig.clock.advance(60)
+    asked = rig.ask(ANN, "call/transfer", source=CALLER)
+    parked.expect(f"api uuid_bridge {CALLER} {callee}")
+    ends(rig, which=music)
+    rig.bridged(CALLER, callee)
+    asked.answer()
+    assert parked.heard("playback") == 1
+    rig.hangs_up(leg)
+    rig.check()
+
+
 def test_a_parked_caller_hears_the_parks_music(rig: Rig) -> None:
     rig.connects(CALLER)
     rig.park(rig.talk())

@@ -203,16 +203,6 @@ class EventSocketSwitch:
         rows: list[dict[str, str]] = json.loads(self.api("show channels as json")).get("rows", [])
         return rows
 
-    def hears(self, uuid: str) -> str:
-        """The Unique-ID of the partner it is bridged with, else what its application plays."""
-        rows = {row["uuid"]: row for row in self.channels()}
-        if uuid not in rows:
-            return "nothing"
-        partner = self.variable(uuid, "signal_bond")
-        if partner in rows:
-            return partner
-        return heard(rows[uuid]["application"], rows[uuid]["application_data"])
-
     def wait_idle(self, limit: float = 5.0) -> None:
         """Wait until no channel is left."""
         wait_until("no channel is left", lambda: not self.channels(), limit)

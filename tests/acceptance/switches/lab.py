@@ -7,7 +7,7 @@ from pathlib import Path
 from fsapp.lab import Caller, LabTimeoutError, Phone
 from fsapp.lab import LabSwitch as Lab
 
-from .base import NOTHING, EventSocketSwitch, WaitTooLong, wait_until
+from .base import NOTHING, EventSocketSwitch, WaitTooLong, heard, wait_until
 
 DIALPLAN = Path(__file__).resolve().parents[3] / "dialplan"
 PHONES = [str(number) for number in range(1101, 1150)]
@@ -59,6 +59,11 @@ class LabSwitch(EventSocketSwitch):
         variables: Mapping[str, str] = NOTHING,
     ) -> "CallerLine":
         return CallerLine(self, self.lab.place_call(destination, number, name, variables))
+
+    def hears(self, uuid: str) -> str:
+        sound = self.lab.hears(uuid)
+        known = sound in {"silence", "nothing"} or sound in self.lab.live_channels()
+        return sound if known else heard("playback", sound)
 
     def phone(self, extension: str) -> "PhoneLine":
         return PhoneLine(self.lab.phone(extension))
