@@ -69,7 +69,7 @@ class Arrivals:
             self._endings.hung_up(turn, live, channel.cause)
         elif leg is not None:
             self._legs.gone(turn, leg, channel.cause)
-        turn.post(connection, commands.exit_())
+        self._context.dismiss(turn, connection)
 
     def greeted(self, turn: Turn, live: LiveCall) -> None:
         """The greeting is over: the caller joins the queue."""

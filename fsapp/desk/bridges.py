@@ -117,7 +117,7 @@ class Bridges:
     def _close_superseded(self, turn: Turn, live: LiveCall) -> None:
         """Only now, while ``socket_resume`` is false, is closing them harmless."""
         for connection in live.superseded:
-            turn.post(connection, commands.exit_())
+            self._context.dismiss(turn, connection)
         live.superseded.clear()
 
     def failed(self, turn: Turn, live: LiveCall, leg: Leg, cause: str) -> None:

@@ -18,6 +18,10 @@ RETURN_POINT = "fsapp_return"
 
 KILL_AGAIN_SECONDS = 0.05
 KILL_TRIES = 20
+LINGER_SECONDS = 8.0
+"""How long FreeSWITCH may take to close the connection of a channel that has ended, which it
+keeps for the linger time (fsapp/switch/listener.py), or one that was told ``exit``."""
+
 NO_WAY_SECONDS = 1.0
 """Pause before a channel is hung up that nothing leads to just now."""
 
@@ -67,6 +71,16 @@ class Context:
     def way_to(self, live: LiveCall) -> Connection | None:
         """The call's own connection; without one, the control connection."""
         return live.connection or self.control.connection
+
+    def dismiss(self, turn: Turn, connection: Connection) -> None:
+        """Ends a connection that is of no more use."""
+        turn.post(connection, commands.exit_())
+        self.make_sure_closed(connection)
+
+    def make_sure_closed(self, connection: Connection | None) -> None:
+        """FreeSWITCH is about to close it; should it have vanished, this side does."""
+        if connection is not None:
+            self.board.clock.later(LINGER_SECONDS, connection.close)
 
     def kill(
         self,

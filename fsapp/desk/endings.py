@@ -85,7 +85,8 @@ class Endings:
         if before.is_current and status is not None:
             status.lost_destination = not before.inbound
         for connection in live.superseded:
-            turn.post(connection, commands.exit_())
+            self._context.dismiss(turn, connection)
+        self._context.make_sure_closed(live.connection)
         self._answer(turn, live)
         self._free_leg(turn, live, ringing=before.state is State.RINGING)
         self._board.remove(live)

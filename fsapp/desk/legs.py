@@ -139,6 +139,7 @@ class Legs:
         log.info("leg %s of %s ended: %s", leg.uuid, leg.agent.id, cause)
         self._parked(turn, leg)
         self._close_way(turn, leg)
+        self._context.make_sure_closed(leg.connection)
         self.lost(turn, leg, cause)
         then, leg.then = leg.then, None
         if then is not None:
@@ -148,7 +149,7 @@ class Legs:
         """The connection of an ended call was kept for what came of ringing this phone."""
         way = leg.way
         if way is not None and way.uuid and way.uuid not in self._board.calls and not way.closed:
-            turn.post(way, commands.exit_())
+            self._context.dismiss(turn, way)
 
     def forget(self, turn: Turn, leg: Leg) -> None:
         """A leg that is no longer of use: hung up, should it still be there."""

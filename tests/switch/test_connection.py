@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
 from fsapp.switch.channel import Reply
+from fsapp.switch.connection import prepare
 from tests.switch.peer import LIMIT, UUID, Line, nothing_left, wait_until
 
 
@@ -25,6 +29,47 @@ def ask(line: Line, *commands: str) -> Future[Reply]:
     answered: Future[Reply] = Future()
     line.connection.post(*commands, on_reply=answered.set_result)
     return answered
+
+
+@pytest.mark.parametrize(
+    ("level", "option", "value"),
+    [
+        ("SOL_SOCKET", "SO_KEEPALIVE", 1),
+        ("IPPROTO_TCP", "TCP_NODELAY", 1),
+        ("IPPROTO_TCP", "TCP_KEEPIDLE", 10),
+        ("IPPROTO_TCP", "TCP_KEEPINTVL", 5),
+        ("IPPROTO_TCP", "TCP_KEEPCNT", 2),
+        ("IPPROTO_TCP", "TCP_USER_TIMEOUT", 20_000),
+    ],
+)
+def test_a_peer_that_vanishes_without_a_word_is_noticed_by_the_kernel(
+    level: str, option: str, value: int
+) -> None:
+    """A silent one after 10 + 2 * 5 s, one that acknowledges nothing after 20 s."""
+    with accepted() as sock:
+        prepare(sock)
+        assert sock.getsockopt(getattr(socket, level), getattr(socket, option)) == value
+
+
+def test_a_write_to_a_peer_that_reads_nothing_is_limited() -> None:
+    with accepted() as sock:
+        sock.setblocking(False)
+        prepare(sock)
+        assert sock.getblocking()
+        limit = sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.calcsize("ll"))
+        assert struct.unpack("ll", limit) == (5, 0)
+
+
+@contextmanager
+def accepted() -> Iterator[socket.socket]:
+    """A socket as ``accept`` gives it."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname(), LIMIT),
+    ):
+        sock, _ = server.accept()
+        with sock:
+            yield sock
 
 
 def test_replies_go_to_their_commands_in_order(line: Line) -> None:
