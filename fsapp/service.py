@@ -20,6 +20,7 @@ from fsapp.desk.board import Board
 from fsapp.desk.clock import SystemClock
 from fsapp.desk.context import Context, Options
 from fsapp.desk.desk import Desk, Health
+from fsapp.desk.drain import Drain
 from fsapp.desk.handler import EventHandler
 from fsapp.desk.parts import Parts
 from fsapp.desk.restore import restore
@@ -52,6 +53,7 @@ class Service:
         self.contacts = Contacts(self.database)
         self.clock = SystemClock()
         self.board = Board(self.calls, self.clock)
+        self.drain = Drain()
         self.control: Control
         self.listener: Listener
         self.server: WebServer
@@ -79,7 +81,7 @@ class Service:
     def stop(self) -> None:
         """Ends every thread and connection. Waiting callers run on in the dialplan, whose loop
         brings them back; conversations go on (freeswitch.md §3)."""
-        self.desk.draining = True
+        self.drain.begin()
         self.server.stop()
         self.listener.stop()
         self.control.stop()
@@ -89,7 +91,7 @@ class Service:
     def _build(self, settings: Settings) -> None:
         address = settings.control.address
         self.control = Control((address.host, address.port), settings.control.password)
-        parts = Parts(Context(self.board, self.control, _options(settings)))
+        parts = Parts(Context(self.board, self.control, _options(settings), self.drain))
         self._handler = EventHandler(parts)
         health = Health(self._database_failure, self._listener_failure)
         self.desk = Desk(parts, self.calls, self.agents, self.contacts, health)

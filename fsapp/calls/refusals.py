@@ -206,17 +206,18 @@ def wrong_state(call_id: str, state: str, call: Document | None = None) -> Refus
     )
 
 
-def dependency_unavailable(which: str) -> Refusal:
+def dependency_unavailable(which: str, call: Document | None = None) -> Refusal:
     """503: ``which`` names the dependency in a sentence."""
-    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "unavailable", which)
+    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "unavailable", which, call=call)
 
 
-def draining() -> Refusal:
+def draining(call: Document | None = None) -> Refusal:
     return Refusal(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "unavailable",
         "draining",
         "fsapp is shutting down: draining.",
+        call=call,
     )
 
 

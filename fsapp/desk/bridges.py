@@ -63,7 +63,7 @@ class Bridges:
         """Joins the call with the agent's leg: the one that is up, else her phone is rung."""
         way = self._context.way_to(live)
         if way is None:
-            self._context.require_switch()
+            self._context.require_switch(live)
             return
         leg = self._legs.obtain(turn, request, live.call, way)
         if leg is None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from fsapp.calls.refusals import dependency_unavailable
+from fsapp.calls.refusals import dependency_unavailable, draining
 from fsapp.desk.board import Board, LiveCall, Turn
+from fsapp.desk.drain import Drain
 from fsapp.switch import commands
 from fsapp.switch.channel import Reply
 from fsapp.switch.connection import Connection
@@ -60,13 +61,24 @@ class Context:
     board: Board
     control: Control
     options: Options
+    drain: Drain = field(default_factory=Drain)
 
-    def require_switch(self) -> Connection:
-        """The control connection; raises 503 when FreeSWITCH is not connected."""
+    def require_switch(self, live: LiveCall | None = None) -> Connection:
+        """The control connection; raises 503, showing ``live``, when FreeSWITCH is not connected.
+
+        The last of the checks (protocol §2): whoever asks has found nothing else against it.
+        """
         connection = self.control.connection
         if connection is None:
-            raise dependency_unavailable(self.control.failure or "FreeSWITCH is not connected")
+            why = self.control.failure or "FreeSWITCH is not connected"
+            raise dependency_unavailable(why, live.call.document() if live is not None else None)
         return connection
+
+    def require_new_work(self, live: LiveCall | None = None) -> Connection:
+        """As :meth:`require_switch`, for what would begin a conversation: 503 in a drain, too."""
+        if self.drain.begun:
+            raise draining(live.call.document() if live is not None else None)
+        return self.require_switch(live)
 
     def way_to(self, live: LiveCall) -> Connection | None:
         """The call's own connection; without one, the control connection."""

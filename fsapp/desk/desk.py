@@ -18,7 +18,6 @@ from fsapp.calls.refusals import (
     Refusal,
     call_not_found,
     contact_not_found,
-    draining,
     not_authorized,
 )
 from fsapp.calls.table import Happening
@@ -65,8 +64,6 @@ class Desk:
         self._hangup = Hangup(parts)
         self._originate = Originate(parts, calls)
         self._transfer = Transfer(parts)
-        self.draining = False
-        """Whether new work is refused because the process is about to stop (protocol §8)."""
         self._verbs: dict[str, Verb] = {
             "call/list": self._call_list,
             "call/queue": self._call_queue,
@@ -129,7 +126,9 @@ class Desk:
         switch = None
         if self._context.control.connection is None:
             switch = self._context.control.failure or "FreeSWITCH is not connected"
+        stopping = "fsapp is shutting down" if self._context.drain.begun else None
         checks = {
+            "draining": stopping,
             "switch": switch,
             "database": self._health.database(),
             "listener": self._health.listener(),
@@ -170,7 +169,6 @@ class Desk:
         return _success(call={**call.short_document(), **call.document(position)})
 
     def _call_pickup(self, agent: Agent, parameters: Parameters) -> Document:
-        self._not_draining()
         return _success(call=self._document(self._pickup.pickup(agent, parameters.get("call_id"))))
 
     def _call_unpark(self, agent: Agent, parameters: Parameters) -> Document:
@@ -187,7 +185,6 @@ class Desk:
         return _success(description=f"{call.id} was hung up", call=self._document(call))
 
     def _call_originate(self, agent: Agent, parameters: Parameters) -> Document:
-        self._not_draining()
         target = self._target(agent, parameters)
         call = self._originate.originate(agent, target, parameters.get("idempotency_key"))
         return _success(call=self._document(call))
@@ -245,10 +242,6 @@ class Desk:
             return call.document()
         with self._board.turn():
             return call.document(self._board.position(call))
-
-    def _not_draining(self) -> None:
-        if self.draining:
-            raise draining()
 
 
 def _success(**fields: object) -> Document:

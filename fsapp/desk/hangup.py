@@ -30,7 +30,7 @@ class Hangup(Verbs):
             may_hang_up(agent, live.call)
             request = self._start(turn, agent, live)
         self._wait(request, self._context.options.switch_timeout)
-        self._commit(live.written)
+        self._commit(live.written, live)
         return live.call
 
     def _choose(self, agent: Agent, call_id: str | None) -> LiveCall:
@@ -46,7 +46,7 @@ class Hangup(Verbs):
         return self._named(agent, request.call_id)
 
     def _start(self, turn: Turn, agent: Agent, live: LiveCall) -> Request:
-        self._context.require_switch()
+        self._context.require_switch(live)
         request = Request("call/hangup", agent, live.call.id)
         live.enders.append(request)
         if live.call.state is State.CREATED:

@@ -126,7 +126,7 @@ class Originate(Verbs):
         request = Request("call/originate", agent, live.call.id)
         with self._board.turn() as turn:
             self._not_busy(agent)
-            self._context.require_switch()
+            self._context.require_new_work()
             self._board.adopt(live)
             self._begin(request, live)
             turn.agents.add(agent.id)
@@ -206,7 +206,7 @@ class Originate(Verbs):
             self._legs.engage(leg, live)
             self._board.happen(turn, live, Happening.DIAL, agent=request.agent.id, key=record)
         try:
-            self._commit(live.written)
+            self._commit(live.written, live)
         except Refusal:
             with self._board.turn() as turn:
                 self._endings.hung_up(turn, live, "NORMAL_TEMPORARY_FAILURE")

@@ -39,7 +39,7 @@ class Park(Verbs):
             request = self._join(agent, live) or self._start(turn, agent, live)
         self._wait(request, self._context.options.switch_timeout)
         call = live.call
-        self._commit(live.written)
+        self._commit(live.written, live)
         return call
 
     def _choose(self, agent: Agent, call_id: str | None) -> LiveCall:
@@ -58,7 +58,7 @@ class Park(Verbs):
         return request
 
     def _start(self, turn: Turn, agent: Agent, live: LiveCall) -> Request:
-        self._context.require_switch()
+        self._context.require_switch(live)
         request = Request("call/park", agent, live.call.id)
         live.request = request
         wait = live.joined + YOUNG_SECONDS - self._board.clock.now()

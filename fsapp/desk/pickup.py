@@ -75,7 +75,10 @@ class Pickup(Verbs):
     def _take(self, turn: Turn, request: Request, live: LiveCall) -> Future[bool] | None:
         """Claims a queued call; a parked one is hers already and is joined at once."""
         self._not_engaged(request.agent)
-        self._context.require_switch()
+        if live.call.state is State.PARKED:
+            self._context.require_switch(live)
+        else:
+            self._context.require_new_work(live)
         request.call_id = live.call.id
         self._begin(request, live)
         if live.call.state is State.PARKED:
@@ -85,7 +88,7 @@ class Pickup(Verbs):
 
     def _claimed(self, request: Request, live: LiveCall, claim: Future[bool]) -> None:
         try:
-            won = self._commit(claim)
+            won = self._commit(claim, live)
         except Refusal as refusal:
             with self._board.turn() as turn:
                 self._release(turn, request, live, refusal)
@@ -111,7 +114,8 @@ class Pickup(Verbs):
         row = self._calls.find(live.call.id)
         with self._board.turn() as turn:
             if row is None:
-                unknown = dependency_unavailable("The database has no record of the call")
+                why = "The database has no record of the call"
+                unknown = dependency_unavailable(why, live.call.document())
                 self._release(turn, request, live, unknown)
                 return
             winner = row.assigned_to
@@ -128,7 +132,7 @@ class Pickup(Verbs):
         limit = options.ring_timeout + GRACE_SECONDS + 2 * options.switch_timeout
         self._wait(request, limit)
         call = live.call
-        self._commit(live.written)
+        self._commit(live.written, live)
         return call
 
     def _give_up(self, turn: Turn, request: Request) -> None:

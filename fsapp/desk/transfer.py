@@ -34,13 +34,13 @@ class Transfer(Verbs):
         with self._board.turn() as turn:
             source = self._named(agent, source_id)
             destination = self._destination(agent, source)
-            self._context.require_switch()
+            self._context.require_switch(source)
             request = Request("call/transfer", agent, source_id)
             self._transfers.start(turn, request, source, destination)
         self._wait(request, 2 * self._context.options.switch_timeout)
         answer = source.call, destination.call
-        self._commit(source.written)
-        self._commit(destination.written)
+        self._commit(source.written, source)
+        self._commit(destination.written, destination)
         return answer
 
     def _destination(self, agent: Agent, source: LiveCall) -> LiveCall:

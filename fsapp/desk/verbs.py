@@ -9,6 +9,7 @@ from typing import TypeVar
 from fsapp.calls.agent import Agent
 from fsapp.calls.guard import visible
 from fsapp.calls.refusals import (
+    Refusal,
     agent_busy,
     dependency_timeout,
     dependency_unavailable,
@@ -65,11 +66,15 @@ class Verbs:
         late = dependency_timeout("FreeSWITCH did not answer in time", document)
         self._board.finish(turn, request, late)
 
-    def _commit(self, written: Future[T] | None) -> T | None:
-        """Waits until what was decided is on record; 503 when it cannot be."""
+    def _commit(self, written: Future[T] | None, live: LiveCall) -> T | None:
+        """Waits until what was decided is on record; 503, showing the call, when it cannot be."""
         if written is None:
             return None
-        return committed(written, self._context.options.database_timeout)
+        try:
+            return committed(written, self._context.options.database_timeout)
+        except Refusal as refusal:
+            refusal.call = live.call.document()
+            raise
 
 
 def committed(written: Future[T], limit: float) -> T:
