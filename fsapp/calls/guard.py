@@ -4,9 +4,14 @@ The law of this file: every verb asks here before it touches anything, and the o
 questions is the protocol's: the call does not exist (404), it belongs to another agent (403),
 its state or the agent's forbids it (409). The page: "Any given agent can only use the call
 interfaces on calls directly under the agents control". Pure: values in, a refusal or nothing out.
+
+What an agent is told she may do (:func:`can`) is answered by the same questions.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
@@ -23,12 +28,16 @@ from fsapp.calls.refusals import (
 __all__ = [
     "CALL_ON_HOLD_GONE",
     "DESTINATION_GONE",
+    "VERBS",
+    "Situation",
+    "Subject",
+    "can",
+    "may_dial",
     "may_hang_up",
     "may_park",
     "may_pick_up",
     "may_transfer",
     "may_unpark",
-    "transfer_destination",
     "visible",
 ]
 
@@ -39,6 +48,34 @@ INBOUND_DESTINATION = "Cannot transfer to an inbound call."
 NOT_ON_HOLD = "Call is not on hold"
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A live call, and what is being done to it.
+
+    ``verb`` is that of the request under way, as ``call/park``; ``ending`` says that it is
+    being hung up.
+    """
+
+    call: Call
+    verb: str | None = None
+    ending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What of an agent decides, besides whose a call is.
+
+    ``current`` is the call she is in or is being put into; ``engaged`` the id, and ``engaged_in``
+    the call, that a request of hers is about to put her into; ``lost_destination`` whether her
+    last current call was an outbound one that has hung up since.
+    """
+
+    current: Subject | None = None
+    engaged: str | None = None
+    engaged_in: Call | None = None
+    lost_destination: bool = False
+
+
 def visible(agent: Agent, call: Call | None, call_id: str) -> Call:
     """The call, if it exists for her: live, and of an organization she serves. Else 404."""
     if call is None or not call.live or not agent.serves(call.organization_id):
@@ -46,8 +83,9 @@ def visible(agent: Agent, call: Call | None, call_id: str) -> Call:
     return call
 
 
-def may_pick_up(agent: Agent, call: Call, current: Call | None) -> None:
+def may_pick_up(agent: Agent, subject: Subject, situation: Situation) -> None:
     """Pickup of a queued call, or of her own parked one."""
+    call = subject.call
     _not_anothers(agent, call)
     if call.locked:
         raise greeting_playing(call.id, call.document())
@@ -56,63 +94,113 @@ def may_pick_up(agent: Agent, call: Call, current: Call | None) -> None:
     waiting = State.QUEUED if call.assigned_to is None else State.PARKED
     if call.state is not waiting:
         raise _wrong_state(call)
-    _not_busy(agent, current)
+    may_dial(agent, situation)
 
 
-def may_unpark(agent: Agent, call: Call, current: Call | None) -> None:
+def may_unpark(agent: Agent, subject: Subject, situation: Situation) -> None:
     """Takes back her own parked call."""
+    call = subject.call
     _not_anothers(agent, call)
     if call.assigned_to is None or call.state is not State.PARKED:
         raise _wrong_state(call)
-    _not_busy(agent, current)
+    may_dial(agent, situation)
 
 
-def may_park(agent: Agent, call: Call) -> None:
+def may_park(agent: Agent, subject: Subject, _situation: Situation) -> None:
     """Puts her own call, which she speaks in, on hold."""
+    call = subject.call
     _not_anothers(agent, call)
     if call.assigned_to is None or call.state is not State.SPEAKING:
         raise _wrong_state(call)
+    # A double click waits for the first one; any other command of hers comes first.
+    if subject.verb not in (None, "call/park"):
+        raise _busy(agent, call)
 
 
-def may_hang_up(agent: Agent, call: Call) -> None:
+def may_hang_up(agent: Agent, subject: Subject, _situation: Situation) -> None:
     """Ends her own call in any state; one that is nobody's must be picked up first."""
-    _not_anothers(agent, call)
-    if call.assigned_to is None:
-        raise _wrong_state(call)
+    _not_anothers(agent, subject.call)
+    if subject.call.assigned_to is None:
+        raise _wrong_state(subject.call)
 
 
-def may_transfer(agent: Agent, source: Call) -> None:
-    """The source of a transfer: her own parked call (protocol §4)."""
+def may_transfer(agent: Agent, source: Subject, situation: Situation) -> None:
+    """Connects her own parked call with her current one, outbound and answered (protocol §4)."""
+    current = situation.current
+    # The same call twice is a bad destination, not a call that is not on hold.
+    if current is None or current.call.id != source.call.id:
+        _on_hold(agent, source.call)
+    destination = _destination(source.call, situation)
+    if source.ending or destination.ending:
+        gone = CALL_ON_HOLD_GONE if source.ending else DESTINATION_GONE
+        raise bridge_failed(gone, destination.call.document())
+    if source.verb is not None or destination.verb is not None:
+        raise _busy(agent, destination.call)
+
+
+def may_dial(agent: Agent, situation: Situation) -> None:
+    """She is free for another call: what originate, pickup and unpark ask."""
+    if situation.current is not None:
+        raise _busy(agent, situation.current.call)
+    if situation.engaged is not None:
+        call = situation.engaged_in
+        raise agent_busy(agent.id, situation.engaged, None if call is None else call.document())
+
+
+_QUESTIONS: dict[str, Callable[[Agent, Subject, Situation], None]] = {
+    "pickup": may_pick_up,
+    "park": may_park,
+    "unpark": may_unpark,
+    "hangup": may_hang_up,
+    "transfer": may_transfer,
+}
+VERBS = tuple(_QUESTIONS)
+"""The verbs that name a call, in protocol §4's words; of transfer it is the source."""
+
+
+def can(agent: Agent, subject: Subject, situation: Situation) -> list[str]:
+    """The verbs that would be allowed for her on this call now.
+
+    What is only known once it has been tried is not in it: that her phone is answered, that
+    FreeSWITCH and the database are there.
+    """
+    return [verb for verb in VERBS if _allowed(verb, agent, subject, situation)]
+
+
+def _allowed(verb: str, agent: Agent, subject: Subject, situation: Situation) -> bool:
+    try:
+        visible(agent, subject.call, subject.call.id)
+        _QUESTIONS[verb](agent, subject, situation)
+    except Refusal:
+        return False
+    return True
+
+
+def _on_hold(agent: Agent, source: Call) -> None:
     _not_anothers(agent, source)
     if source.assigned_to is None or source.state is not State.PARKED:
         raise bridge_failed(NOT_ON_HOLD, source.document())
 
 
-def transfer_destination(source: Call, current: Call | None, *, just_ended: bool) -> Call:
-    """The call the source is connected with: her current one, outbound and answered.
-
-    ``just_ended``: her last current call was an outbound one that has hung up since.
-    """
+def _destination(source: Call, situation: Situation) -> Subject:
+    """The call the source is connected with: her current one, outbound and answered."""
+    current = situation.current
     if current is None:
-        why = DESTINATION_GONE if just_ended else BAD_DESTINATION
+        why = DESTINATION_GONE if situation.lost_destination else BAD_DESTINATION
         raise bridge_failed(why, source.document())
-    if current.id == source.id:
-        raise bridge_failed(BAD_DESTINATION, current.document())
-    if current.inbound:
-        raise bridge_failed(INBOUND_DESTINATION, current.document())
-    if current.state is not State.SPEAKING or current.organization_id != source.organization_id:
-        raise bridge_failed(BAD_DESTINATION, current.document())
+    call = current.call
+    if call.id == source.id:
+        raise bridge_failed(BAD_DESTINATION, call.document())
+    if call.inbound:
+        raise bridge_failed(INBOUND_DESTINATION, call.document())
+    if call.state is not State.SPEAKING or call.organization_id != source.organization_id:
+        raise bridge_failed(BAD_DESTINATION, call.document())
     return current
 
 
 def _not_anothers(agent: Agent, call: Call) -> None:
     if call.assigned_to is not None and call.assigned_to != agent.id:
         raise call_owned(call.id, call.assigned_to, call.document())
-
-
-def _not_busy(agent: Agent, current: Call | None) -> None:
-    if current is not None:
-        raise _busy(agent, current)
 
 
 def _busy(agent: Agent, current: Call) -> Refusal:

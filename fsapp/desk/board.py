@@ -20,6 +20,7 @@ from enum import Enum, auto
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State, queue_key, queue_order
+from fsapp.calls.guard import Situation, Subject
 from fsapp.calls.refusals import Refusal
 from fsapp.calls.table import Facts, Happening, happen
 from fsapp.desk.clock import Clock, Timer
@@ -123,6 +124,12 @@ class LiveCall:
     """The call it is being transferred to, or from."""
     written: Future[None] | None = None
     alone_since: float | None = None
+
+    @property
+    def subject(self) -> Subject:
+        """The call as the guard sees it."""
+        verb = self.request.verb if self.request is not None else None
+        return Subject(self.call, verb, self.ending)
 
 
 @dataclass(eq=False)
@@ -288,6 +295,18 @@ class Board:
         """The call she is in, or is being put into."""
         owned = self._owned.get(agent_id, ())
         return next((live for live in owned if live.call.is_current), None)
+
+    def situation(self, agent: Agent) -> Situation:
+        """What of her the guard asks about. In a turn."""
+        status, current = self.status(agent), self.current(agent.id)
+        engaged = status.request.call_id if status.request is not None else None
+        engaged_in = self.calls.get(engaged) if engaged is not None else None
+        return Situation(
+            current=current.subject if current is not None else None,
+            engaged=engaged,
+            engaged_in=engaged_in.call if engaged_in is not None else None,
+            lost_destination=status.lost_destination,
+        )
 
     def adopt(self, live: LiveCall) -> None:
         """Takes in a call that is on record already."""

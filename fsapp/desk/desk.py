@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import sqlite_utils
 
 from fsapp.calls.agent import Agent
-from fsapp.calls.call import Call, State
+from fsapp.calls.call import State, queue_key
+from fsapp.calls.guard import Situation, Subject
 from fsapp.calls.refusals import (
     CALL_OWNED,
     Refusal,
@@ -26,6 +27,7 @@ from fsapp.desk.originate import Originate, Target
 from fsapp.desk.park import Park
 from fsapp.desk.parts import Parts
 from fsapp.desk.pickup import Pickup
+from fsapp.desk.shown import all_shown, places, present, shown
 from fsapp.desk.transfer import Transfer
 from fsapp.desk.verbs import committed
 from fsapp.store.agents import Agents, UnknownAgent
@@ -87,7 +89,7 @@ class Desk:
         try:
             return self._retried(perform, agent, parameters)
         except Refusal as refusal:
-            refusal.call = self._placed(refusal.call)
+            refusal.call = present(self._board, agent, refusal.call)
             raise
         except UnknownAgent:
             raise not_authorized() from None
@@ -112,15 +114,6 @@ class Desk:
             self._board.happen(turn, live, Happening.LOSE_AGENT)
         return True
 
-    def _placed(self, document: Mapping[str, object] | None) -> Mapping[str, object] | None:
-        """The refusal's call with its place in the queue, which the guard does not know."""
-        if document is None or document["state"] != State.QUEUED:
-            return document
-        with self._board.turn():
-            live = self._board.calls.get(str(document["id"]))
-            place = self._board.position(live.call) if live is not None else None
-        return {**document, "position": place}
-
     def readiness(self) -> dict[str, str]:
         """Empty when calls can be worked; else what is missing, each in a sentence."""
         switch = None
@@ -136,58 +129,54 @@ class Desk:
         return {name: why for name, why in checks.items() if why is not None}
 
     def _call_list(self, agent: Agent, _: Parameters) -> Document:
-        with self._board.turn():
-            live = [item.call for item in self._board.calls.values()]
-            seen = [call for call in live if agent.serves(call.organization_id)]
-            places = self._places(agent)
-        seen.sort(key=lambda call: (call.arrival, call.id))
-        return _success(calls=[call.document(places.get(call.id)) for call in seen])
+        seen, situation = self._seen(agent)
+        order = places(seen)
+        seen.sort(key=lambda subject: (subject.call.arrival, subject.call.id))
+        return _success(calls=all_shown(agent, seen, situation, order))
 
     def _call_queue(self, agent: Agent, _: Parameters) -> Document:
-        with self._board.turn():
-            queue = self._board.queue(agent)
-            places = self._places(agent)
-        return _success(calls=[call.document(places[call.id]) for call in queue])
+        seen, situation = self._seen(agent)
+        queued = [subject for subject in seen if subject.call.state is State.QUEUED]
+        queued.sort(key=lambda subject: queue_key(subject.call))
+        return _success(calls=all_shown(agent, queued, situation, places(queued)))
 
-    def _places(self, agent: Agent) -> dict[str, int]:
-        """Each queued call's place in its organization's queue, 1 = next."""
-        counts: dict[int, int] = {}
-        places = {}
-        for call in self._board.queue(agent):
-            counts[call.organization_id] = counts.get(call.organization_id, 0) + 1
-            places[call.id] = counts[call.organization_id]
-        return places
+    def _seen(self, agent: Agent) -> tuple[list[Subject], Situation]:
+        """The live calls she may see, and her own situation, of one moment."""
+        with self._board.turn():
+            live = self._board.calls.values()
+            seen = [item.subject for item in live if agent.serves(item.call.organization_id)]
+            return seen, self._board.situation(agent)
 
     def _call_state(self, agent: Agent, parameters: Parameters) -> Document:
         call_id = parameters["call_id"]
         with self._board.turn():
             live = self._board.calls.get(call_id)
-            position = self._board.position(live.call) if live else None
         call = live.call if live else self._board.find_ended(call_id)
         if call is None or not agent.serves(call.organization_id):
             raise call_not_found(call_id)
-        return _success(call={**call.short_document(), **call.document(position)})
+        return _success(call={**call.short_document(), **shown(self._board, agent, call)})
 
     def _call_pickup(self, agent: Agent, parameters: Parameters) -> Document:
-        return _success(call=self._document(self._pickup.pickup(agent, parameters.get("call_id"))))
+        call = self._pickup.pickup(agent, parameters.get("call_id"))
+        return _success(call=shown(self._board, agent, call))
 
     def _call_unpark(self, agent: Agent, parameters: Parameters) -> Document:
         call = self._pickup.unpark(agent, parameters["call_id"])
-        return _success(call=self._document(call))
+        return _success(call=shown(self._board, agent, call))
 
     def _call_park(self, agent: Agent, parameters: Parameters) -> Document:
         call = self._park.park(agent, parameters.get("call_id"))
         said = f"{call.id} was put on hold"
-        return {"status": "on hold", "description": said, "call": self._document(call)}
+        return {"status": "on hold", "description": said, "call": shown(self._board, agent, call)}
 
     def _call_hangup(self, agent: Agent, parameters: Parameters) -> Document:
         call = self._hangup.hangup(agent, parameters.get("call_id"))
-        return _success(description=f"{call.id} was hung up", call=self._document(call))
+        return _success(description=f"{call.id} was hung up", call=shown(self._board, agent, call))
 
     def _call_originate(self, agent: Agent, parameters: Parameters) -> Document:
         target = self._target(agent, parameters)
         call = self._originate.originate(agent, target, parameters.get("idempotency_key"))
-        return _success(call=self._document(call))
+        return _success(call=shown(self._board, agent, call))
 
     def _call_transfer(self, agent: Agent, parameters: Parameters) -> Document:
         source, destination = self._transfer.transfer(agent, parameters["source"])
@@ -236,12 +225,6 @@ class Desk:
         with self._board.turn():
             held = {call.organization_id for call in self._board.parked(agent.id)}
         return held.pop() if len(held) == 1 else min(agent.organizations)
-
-    def _document(self, call: Call) -> Document:
-        if call.state is not State.QUEUED:
-            return call.document()
-        with self._board.turn():
-            return call.document(self._board.position(call))
 
 
 def _success(**fields: object) -> Document:

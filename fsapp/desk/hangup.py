@@ -27,7 +27,7 @@ class Hangup(Verbs):
         """Her current call, or the named own one; returns it as ended."""
         with self._board.turn() as turn:
             live = self._choose(agent, call_id)
-            may_hang_up(agent, live.call)
+            may_hang_up(agent, live.subject, self._board.situation(agent))
             request = self._start(turn, agent, live)
         self._wait(request, self._context.options.switch_timeout)
         self._commit(live.written, live)

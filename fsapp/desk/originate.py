@@ -18,7 +18,6 @@ from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
 from fsapp.calls.refusals import (
     Refusal,
-    agent_busy,
     bad_parameters,
     call_not_found,
     dependency_timeout,
@@ -125,7 +124,7 @@ class Originate(Verbs):
         live = LiveCall(self._plan(agent, target))
         request = Request("call/originate", agent, live.call.id)
         with self._board.turn() as turn:
-            self._not_busy(agent)
+            self._free(agent)
             self._context.require_new_work()
             self._board.adopt(live)
             self._begin(request, live)
@@ -167,12 +166,6 @@ class Originate(Verbs):
             cm_id=target.cm_id,
             context=self._context.options.context,
         )
-
-    def _not_busy(self, agent: Agent) -> None:
-        current = self._board.current(agent.id)
-        if current is not None:
-            raise agent_busy(agent.id, current.call.id, current.call.document())
-        self._not_engaged(agent)
 
     def _phone(self, request: Request, planned: Call) -> Leg:
         """The agent's leg, up and free: the one she has, or her phone is rung."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
 from fsapp.calls.guard import may_park
-from fsapp.calls.refusals import agent_busy, nothing_to_park
+from fsapp.calls.refusals import nothing_to_park
 from fsapp.desk.board import LiveCall, Request, Turn
 from fsapp.desk.context import RETURN_POINT
 from fsapp.desk.parts import Parts
@@ -35,8 +35,9 @@ class Park(Verbs):
         """Her current call, or the named own one; returns it as parked."""
         with self._board.turn() as turn:
             live = self._choose(agent, call_id)
-            may_park(agent, live.call)
-            request = self._join(agent, live) or self._start(turn, agent, live)
+            may_park(agent, live.subject, self._board.situation(agent))
+            # A double click waits for the first one.
+            request = live.request or self._start(turn, agent, live)
         self._wait(request, self._context.options.switch_timeout)
         call = live.call
         self._commit(live.written, live)
@@ -49,13 +50,6 @@ class Park(Verbs):
         if current is None:
             raise nothing_to_park()
         return current
-
-    def _join(self, agent: Agent, live: LiveCall) -> Request | None:
-        """A double click waits for the first one; any other command of hers comes first."""
-        request = live.request
-        if request is not None and request.verb != "call/park":
-            raise agent_busy(agent.id, live.call.id, live.call.document())
-        return request
 
     def _start(self, turn: Turn, agent: Agent, live: LiveCall) -> Request:
         self._context.require_switch(live)

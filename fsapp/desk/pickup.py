@@ -41,7 +41,7 @@ class Pickup(Verbs):
         request = Request("call/pickup", agent, call_id or "")
         with self._board.turn() as turn:
             live = self._choose(agent, call_id)
-            may_pick_up(agent, live.call, self._current(agent))
+            may_pick_up(agent, live.subject, self._board.situation(agent))
             claim = self._take(turn, request, live)
         if claim is not None:
             self._claimed(request, live, claim)
@@ -52,7 +52,7 @@ class Pickup(Verbs):
         request = Request("call/unpark", agent, call_id)
         with self._board.turn() as turn:
             live = self._named(agent, call_id)
-            may_unpark(agent, live.call, self._current(agent))
+            may_unpark(agent, live.subject, self._board.situation(agent))
             self._take(turn, request, live)
         return self._finish(request, live)
 
@@ -64,17 +64,12 @@ class Pickup(Verbs):
             return current
         queue = self._board.queue(agent)
         if not queue:
-            self._not_engaged(agent)
+            self._free(agent)
             raise nothing_to_pick_up()
         return self._board.calls[queue[0].id]
 
-    def _current(self, agent: Agent) -> Call | None:
-        current = self._board.current(agent.id)
-        return current.call if current else None
-
     def _take(self, turn: Turn, request: Request, live: LiveCall) -> Future[bool] | None:
         """Claims a queued call; a parked one is hers already and is joined at once."""
-        self._not_engaged(request.agent)
         if live.call.state is State.PARKED:
             self._context.require_switch(live)
         else:

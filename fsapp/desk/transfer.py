@@ -5,13 +5,8 @@ from __future__ import annotations
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call
-from fsapp.calls.guard import (
-    CALL_ON_HOLD_GONE,
-    DESTINATION_GONE,
-    may_transfer,
-    transfer_destination,
-)
-from fsapp.calls.refusals import agent_busy, bridge_failed
+from fsapp.calls.guard import CALL_ON_HOLD_GONE, may_transfer
+from fsapp.calls.refusals import bridge_failed
 from fsapp.desk.board import LiveCall, Request
 from fsapp.desk.parts import Parts
 from fsapp.desk.verbs import Verbs
@@ -44,21 +39,9 @@ class Transfer(Verbs):
         return answer
 
     def _destination(self, agent: Agent, source: LiveCall) -> LiveCall:
+        may_transfer(agent, source.subject, self._board.situation(agent))
         current = self._board.current(agent.id)
-        # The same call twice is a bad destination, not a call that is not on hold.
-        if current is not source:
-            may_transfer(agent, source.call)
-        call = transfer_destination(
-            source.call,
-            current.call if current else None,
-            just_ended=self._board.status(agent).lost_destination,
-        )
         assert current is not None
-        if source.ending or current.ending:
-            gone = CALL_ON_HOLD_GONE if source.ending else DESTINATION_GONE
-            raise bridge_failed(gone, call.document())
-        if source.request is not None or current.request is not None:
-            raise agent_busy(agent.id, call.id, call.document())
         return current
 
     def _ended_own(self, agent: Agent, call_id: str) -> Call | None:

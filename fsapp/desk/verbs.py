@@ -7,10 +7,9 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from fsapp.calls.agent import Agent
-from fsapp.calls.guard import visible
+from fsapp.calls.guard import may_dial, visible
 from fsapp.calls.refusals import (
     Refusal,
-    agent_busy,
     dependency_timeout,
     dependency_unavailable,
 )
@@ -37,13 +36,9 @@ class Verbs:
         assert live is not None
         return live
 
-    def _not_engaged(self, agent: Agent) -> None:
-        """Refuses (409) while another request is putting her into a call. In a turn."""
-        request = self._board.status(agent).request
-        if request is not None:
-            live = self._board.calls.get(request.call_id)
-            document = live.call.document() if live is not None else None
-            raise agent_busy(agent.id, request.call_id, document)
+    def _free(self, agent: Agent) -> None:
+        """Refuses (409) while she is in a call or is being put into one. In a turn."""
+        may_dial(agent, self._board.situation(agent))
 
     def _begin(self, request: Request, live: LiveCall | None) -> None:
         """The request keeps its agent, and its call, busy until it is finished. In a turn."""

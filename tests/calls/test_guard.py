@@ -1,12 +1,14 @@
 """The ownership guard: verb by state by owner, and that nothing else decides."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
 from fsapp.calls import guard
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
+from fsapp.calls.guard import Situation, Subject
 from fsapp.calls.refusals import Refusal
 
 ANNA = Agent("anna", "Anna", "user/1101")
@@ -20,13 +22,17 @@ CALL = Call(
     arrival=1.0,
 )
 CURRENT = replace(CALL, id="c2", state=State.SPEAKING, assigned_to="anna", inbound=False)
+FREE = Situation()
+SPEAKING = Situation(current=Subject(CURRENT))
+AS_FOR = {"transfer": SPEAKING}
+"""A transfer needs a destination; every other verb here is asked by an agent who is free."""
 
 CHECKS = {
-    "pickup": lambda call: guard.may_pick_up(ANNA, call, None),
-    "unpark": lambda call: guard.may_unpark(ANNA, call, None),
-    "park": lambda call: guard.may_park(ANNA, call),
-    "hangup": lambda call: guard.may_hang_up(ANNA, call),
-    "transfer": lambda call: guard.may_transfer(ANNA, call),
+    "pickup": guard.may_pick_up,
+    "unpark": guard.may_unpark,
+    "park": guard.may_park,
+    "hangup": guard.may_hang_up,
+    "transfer": guard.may_transfer,
 }
 ALLOWED = {
     ("pickup", State.QUEUED, None),
@@ -45,9 +51,9 @@ REFUSED = {
 }
 
 
-def verdict(verb: str, call: Call) -> Refusal | None:
+def verdict(verb: str, subject: Subject, situation: Situation) -> Refusal | None:
     try:
-        CHECKS[verb](call)
+        CHECKS[verb](ANNA, subject, situation)
     except Refusal as refusal:
         return refusal
     return None
@@ -57,7 +63,8 @@ def verdict(verb: str, call: Call) -> Refusal | None:
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("verb", CHECKS)
 def test_a_verb_is_allowed_exactly_where_the_protocol_says(verb, state, owner):
-    refusal = verdict(verb, replace(CALL, state=state, assigned_to=owner))
+    subject = Subject(replace(CALL, state=state, assigned_to=owner))
+    refusal = verdict(verb, subject, AS_FOR.get(verb, FREE))
     if (verb, state, owner) in ALLOWED:
         assert refusal is None
     else:
@@ -68,7 +75,8 @@ def test_a_verb_is_allowed_exactly_where_the_protocol_says(verb, state, owner):
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("verb", CHECKS)
 def test_anothers_call_is_forbidden_to_the_letter_whatever_its_state(verb, state):
-    refusal = verdict(verb, replace(CALL, state=state, assigned_to="bente"))
+    subject = Subject(replace(CALL, state=state, assigned_to="bente"))
+    refusal = verdict(verb, subject, AS_FOR.get(verb, FREE))
     assert refusal is not None
     assert (refusal.http, refusal.status) == (403, "forbidden")
     assert refusal.description == "Call|c1 belongs to bente"
@@ -86,18 +94,19 @@ def test_an_ended_call_does_not_exist():
 
 
 def test_a_greeting_is_not_interrupted():
+    greeting = Subject(replace(CALL, state=State.CREATED, locked=True))
     with pytest.raises(Refusal, match="c1 is hearing its greeting") as caught:
-        guard.may_pick_up(ANNA, replace(CALL, state=State.CREATED, locked=True), None)
+        guard.may_pick_up(ANNA, greeting, FREE)
     assert (caught.value.http, caught.value.status) == (409, "locked")
 
 
 def test_an_agent_with_a_current_call_is_busy_with_it():
     with pytest.raises(Refusal, match=r"Agent\|anna already has call c2") as caught:
-        guard.may_pick_up(ANNA, CALL, CURRENT)
+        guard.may_pick_up(ANNA, Subject(CALL), SPEAKING)
     assert (caught.value.http, caught.value.status) == (409, "busy")
 
 
-SOURCE = replace(CALL, state=State.PARKED, assigned_to="anna")
+SOURCE = Subject(replace(CALL, state=State.PARKED, assigned_to="anna"))
 
 
 @pytest.mark.parametrize(
@@ -107,15 +116,81 @@ SOURCE = replace(CALL, state=State.PARKED, assigned_to="anna")
         (None, True, "Destination hung up before process could complete"),
         (replace(CURRENT, inbound=True), False, "Cannot transfer to an inbound call."),
         (replace(CURRENT, state=State.RINGING), False, "Bad destination"),
+        (replace(CURRENT, organization_id=2), False, "Bad destination"),
         (replace(CURRENT, id="c1"), False, "Bad destination"),
     ],
 )
 def test_a_transfer_without_a_good_destination_says_why(current, just_ended, why):
+    subject = Subject(current) if current is not None else None
+    situation = Situation(current=subject, lost_destination=just_ended)
     with pytest.raises(Refusal) as caught:
-        guard.transfer_destination(SOURCE, current, just_ended=just_ended)
+        guard.may_transfer(ANNA, SOURCE, situation)
     assert (caught.value.http, caught.value.status) == (400, "bridge failed")
     assert caught.value.description == why
 
 
 def test_a_transfer_goes_to_the_outbound_call_she_speaks_in():
-    assert guard.transfer_destination(SOURCE, CURRENT, just_ended=False) is CURRENT
+    guard.may_transfer(ANNA, SOURCE, SPEAKING)
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "error"),
+    [
+        (replace(SOURCE, ending=True), Subject(CURRENT), "bridge-failed"),
+        (SOURCE, Subject(CURRENT, ending=True), "bridge-failed"),
+        (replace(SOURCE, verb="call/transfer"), Subject(CURRENT), "agent-busy"),
+        (SOURCE, Subject(CURRENT, "call/park"), "agent-busy"),
+    ],
+)
+def test_a_transfer_waits_for_nothing_that_is_under_way(source, destination, error):
+    refusal = verdict("transfer", source, Situation(current=destination))
+    assert refusal is not None
+    assert refusal.error == error
+
+
+def test_parking_twice_is_parking_once_and_nothing_else_may_come_between():
+    assert verdict("park", Subject(CURRENT, "call/park"), SPEAKING) is None
+    refusal = verdict("park", Subject(CURRENT, "call/transfer"), SPEAKING)
+    assert refusal is not None
+    assert refusal.error == "agent-busy"
+
+
+@pytest.mark.parametrize("verb", ["pickup", "unpark"])
+def test_an_agent_who_is_being_put_into_another_call_is_busy_with_it(verb):
+    refusal = verdict(verb, SOURCE, Situation(engaged="c3"))
+    assert refusal is not None
+    assert refusal.description == "Agent|anna already has call c3"
+
+
+SITUATIONS = (
+    FREE,
+    SPEAKING,
+    Situation(engaged="c3"),
+    Situation(current=Subject(replace(CURRENT, inbound=True))),
+    Situation(current=Subject(replace(CURRENT, state=State.RINGING))),
+    Situation(current=Subject(CURRENT, "call/transfer")),
+    Situation(current=Subject(CURRENT, ending=True)),
+    Situation(lost_destination=True),
+)
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+@pytest.mark.parametrize("state", State)
+def test_what_she_can_do_is_what_no_question_of_the_guard_refuses(state, situation):
+    for owner, under_way, locked in product(
+        (None, "anna", "bente"), (None, "call/park", "call/transfer"), (False, True)
+    ):
+        call = replace(CALL, state=state, assigned_to=owner, locked=locked)
+        subject = Subject(call, under_way)
+        allowed = [verb for verb in guard.VERBS if verdict(verb, subject, situation) is None]
+        assert guard.can(ANNA, subject, situation) == (allowed if call.live else [])
+
+
+def test_nothing_can_be_done_with_a_call_that_does_not_exist_for_her():
+    for gone in (replace(CALL, organization_id=2), replace(CALL, state=State.HUNGUP)):
+        mine = replace(gone, assigned_to="anna")
+        assert guard.can(ANNA, Subject(mine), FREE) == []
+
+
+def test_the_verbs_come_in_the_protocols_order():
+    assert guard.VERBS == ("pickup", "park", "unpark", "hangup", "transfer")

@@ -129,6 +129,13 @@ def _transfer(call: Modelled, hand: list[Modelled]) -> str:
     return "yes" if any(to.organization == call.organization for to in good) else "bridge-failed"
 
 
+_QUESTIONS = {
+    "pickup": guard.may_pick_up,
+    "unpark": guard.may_unpark,
+    "park": guard.may_park,
+    "hangup": guard.may_hang_up,
+    "transfer": guard.may_transfer,
+}
 _OF_VERB: dict[str, Callable[[Modelled, list[Modelled]], str]] = {
     "pickup": _pickup,
     "unpark": _unpark,
@@ -213,25 +220,17 @@ class Walk(RuleBasedStateMachine):
         assert self.said(who, verb, call_id) == answers(self.model, who, verb, call_id)
 
     def said(self, who: str, verb: str, call_id: str) -> str:
-        agent, call = AGENTS[who], self.real[call_id]
+        agent, subject = AGENTS[who], guard.Subject(self.real[call_id])
         hand = self.hand(who)
+        situation = guard.Situation(guard.Subject(hand) if hand is not None else None)
+        allowed = verb in guard.can(agent, subject, situation)
         try:
-            guard.visible(agent, call, call_id)
-            if verb == "pickup":
-                guard.may_pick_up(agent, call, hand)
-            elif verb == "unpark":
-                guard.may_unpark(agent, call, hand)
-            elif verb == "park":
-                guard.may_park(agent, call)
-            elif verb == "hangup":
-                guard.may_hang_up(agent, call)
-            else:
-                # As transfer.py asks: the same call twice is a bad destination, whatever it is.
-                if call != hand:
-                    guard.may_transfer(agent, call)
-                guard.transfer_destination(call, hand, just_ended=False)
+            guard.visible(agent, subject.call, call_id)
+            _QUESTIONS[verb](agent, subject, situation)
         except Refusal as refusal:
+            assert not allowed, "can and the verdict disagree"
             return refusal.error
+        assert allowed, "can and the verdict disagree"
         return "yes"
 
     def hand(self, who: str) -> Call | None:
@@ -301,7 +300,7 @@ def _anybodys_call(patch: pytest.MonkeyPatch) -> None:
 
 
 def _two_calls_at_once(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(guard, "_not_busy", lambda _agent, _current: None)
+    patch.setattr(guard, "may_dial", lambda _agent, _situation: None)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,62 @@
+"""What an agent is shown of a call: its place in the queue, and what she may do with it now.
+
+The law of this file: every call object that leaves the desk is made here, and its ``can`` is
+answered by the guard from what is on the board at that moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fsapp.calls.agent import Agent
+from fsapp.calls.call import Call, queue_order
+from fsapp.calls.guard import Situation, Subject, can
+from fsapp.desk.board import Board
+
+__all__ = ["all_shown", "places", "present", "shown"]
+
+Document = dict[str, object]
+
+
+def shown(board: Board, agent: Agent, call: Call) -> Document:
+    """The call object for ``agent``; what she may do is of this moment. Not in a turn."""
+    with board.turn():
+        live = board.calls.get(call.id)
+        subject = live.subject if live else None
+        position = board.position(call) if live else None
+        situation = board.situation(agent)
+    verbs = can(agent, subject, situation) if subject else []
+    return {**call.document(position), "can": verbs}
+
+
+def all_shown(
+    agent: Agent, subjects: Sequence[Subject], situation: Situation, order: Mapping[str, int]
+) -> list[Document]:
+    """The objects of calls she may see; ``order`` has the queued ones' places. Pure."""
+    return [
+        {
+            **subject.call.document(order.get(subject.call.id)),
+            "can": can(agent, subject, situation),
+        }
+        for subject in subjects
+    ]
+
+
+def present(
+    board: Board, agent: Agent, document: Mapping[str, object] | None
+) -> Mapping[str, object] | None:
+    """A refusal's call, which the guard shows as it knows it, as it is now."""
+    if document is None:
+        return None
+    live = board.calls.get(str(document["id"]))
+    return {**document, "can": []} if live is None else shown(board, agent, live.call)
+
+
+def places(subjects: Sequence[Subject]) -> dict[str, int]:
+    """Each queued call's place in its organization's queue, 1 = next."""
+    counts: dict[int, int] = {}
+    order = {}
+    for call in queue_order(subject.call for subject in subjects):
+        counts[call.organization_id] = counts.get(call.organization_id, 0) + 1
+        order[call.id] = counts[call.organization_id]
+    return order
