@@ -1,4 +1,4 @@
-"""The command line (protocol §1): ``fsapp serve | demo | agent … | contact …``.
+"""The command line (protocol §1): ``fsapp serve | demo | agent … | organization … | contact …``.
 
 The law of this file: whatever is wrong is one line on stderr. Exit status 2: the command line or
 the settings are wrong, nothing was started. Exit status 1: what was asked is refused, nothing was
@@ -23,12 +23,14 @@ from fsapp.settings import SettingsError, load
 from fsapp.store.agents import AgentExists, Agents, UnknownAgent
 from fsapp.store.contacts import BadContacts, Contacts
 from fsapp.store.database import Database
+from fsapp.store.organizations import Organization, Organizations, UnknownOrganization
 
 __all__ = ["main", "parser"]
 
 _REFUSED = 1
 _USAGE = 2
 _LONGEST_NAME = 100
+_LONGEST_GREETING = 200
 _WHOLE = re.compile(r"[0-9]{1,9}")
 
 
@@ -69,7 +71,12 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--calls-per-minute", type=_positive, default=6.0, metavar="N", help="default: 6"
     )
-    stored = [serve, *_agent_commands(commands), *_contact_commands(commands)]
+    stored = [
+        serve,
+        *_agent_commands(commands),
+        *_organization_commands(commands),
+        *_contact_commands(commands),
+    ]
     for command in stored:
         command.add_argument("--config", type=Path, metavar="FILE", help="conf/fsapp.toml")
     return top
@@ -106,6 +113,18 @@ def _agent_commands(commands: _Commands[_Parser]) -> Iterator[_Parser]:
     remove = _command(group, "remove", "remove an agent", _agent_remove)
     remove.add_argument("agent_id", type=_agent_id)
     yield from (add, token, remove, _command(group, "list", "list the agents", _agent_list))
+
+
+def _organization_commands(commands: _Commands[_Parser]) -> Iterator[_Parser]:
+    group = _group(commands, "organization", "what organizations are called")
+    set_ = _command(group, "set", "name an organization", _organization_set)
+    set_.add_argument("number", type=_organization, metavar="NUMBER")
+    set_.add_argument("--name", type=_name, required=True)
+    set_.add_argument("--greeting", type=_greeting, default="", help="what an agent says first")
+    remove = _command(group, "remove", "forget its name", _organization_remove)
+    remove.add_argument("number", type=_organization, metavar="NUMBER")
+    yield from (set_, remove)
+    yield _command(group, "list", "list the organizations that have a name", _organization_list)
 
 
 def _contact_commands(commands: _Commands[_Parser]) -> Iterator[_Parser]:
@@ -164,6 +183,26 @@ def _agent_list(options: argparse.Namespace) -> int:
     return 0
 
 
+def _organization_set(options: argparse.Namespace) -> int:
+    with _database(options) as database:
+        named = Organization(options.number, options.name, options.greeting)
+        Organizations(database).set(named)
+    return 0
+
+
+def _organization_remove(options: argparse.Namespace) -> int:
+    with _database(options) as database:
+        Organizations(database).remove(options.number)
+    return 0
+
+
+def _organization_list(options: argparse.Namespace) -> int:
+    with _database(options) as database:
+        for one in Organizations(database).all():
+            _say("\t".join((str(one.id), one.name, one.greeting)).rstrip())
+    return 0
+
+
 def _contact_import(options: argparse.Namespace) -> int:
     with _database(options) as database:
         count = Contacts(database).import_csv(options.file)
@@ -179,7 +218,7 @@ def _database(options: argparse.Namespace) -> Iterator[Database]:
         with closing(Database(path)) as database:
             database.open()
             yield database
-    except (AgentExists, UnknownAgent, BadContacts) as error:
+    except (AgentExists, UnknownAgent, UnknownOrganization, BadContacts) as error:
         raise _Refused(str(error)) from error
     except sqlite3.Error as error:
         raise _Refused(f"{path}: {error}") from error
@@ -200,6 +239,14 @@ def _agent_id(text: str) -> str:
 def _name(text: str) -> str:
     if not text.strip() or len(text) > _LONGEST_NAME or has_control(text):
         raise argparse.ArgumentTypeError(f"must be 1 to {_LONGEST_NAME} printable characters")
+    return text
+
+
+def _greeting(text: str) -> str:
+    if len(text) > _LONGEST_GREETING or has_control(text):
+        raise argparse.ArgumentTypeError(
+            f"must be at most {_LONGEST_GREETING} printable characters"
+        )
     return text
 
 

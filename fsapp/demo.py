@@ -56,6 +56,8 @@ VERBS = """
     desk -X POST "{url}/call/transfer?source=ID"     # the call on hold, with who answered
     desk -X POST "{url}/call/hangup"                 # end your current call
     desk "{url}/call/state?call_id=ID"               # one call, also when it has ended
+    desk "{url}/contact?q=vest"                      # whom you may dial, as you type
+    desk "{url}/organization/list"                   # for whom you answer
     desk "{url}/agent"                               # yourself
     desk "{url}/agent/list"                          # your colleagues
     desk -X POST "{url}/agent/state?state=paused&reason=lunch"

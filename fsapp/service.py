@@ -20,6 +20,7 @@ from fsapp.desk.board import Board
 from fsapp.desk.clock import SystemClock
 from fsapp.desk.context import Context, Options
 from fsapp.desk.desk import Desk, Health
+from fsapp.desk.directory import Directory
 from fsapp.desk.drain import Drain
 from fsapp.desk.handler import EventHandler
 from fsapp.desk.parts import Parts
@@ -30,6 +31,7 @@ from fsapp.store.agents import Agents
 from fsapp.store.calls import Calls
 from fsapp.store.contacts import Contacts
 from fsapp.store.database import Database
+from fsapp.store.organizations import Organizations
 from fsapp.switch.control import Control
 from fsapp.switch.listener import Listener
 from fsapp.web.app import build
@@ -51,6 +53,7 @@ class Service:
         self.calls = Calls(self.database, platform.node() or "local")
         self.agents = Agents(self.database)
         self.contacts = Contacts(self.database)
+        self.organizations = Organizations(self.database)
         self.clock = SystemClock()
         self.board = Board(self.calls, self.clock)
         self.drain = Drain()
@@ -94,7 +97,11 @@ class Service:
         parts = Parts(Context(self.board, self.control, _options(settings), self.drain))
         self._handler = EventHandler(parts)
         health = Health(self._database_failure, self._listener_failure)
-        self.desk = Desk(parts, self.calls, self.agents, self.contacts, health)
+        shown = settings.console
+        directory = Directory(
+            self.contacts, self.organizations, shown.waiting_amber, shown.waiting_red
+        )
+        self.desk = Desk(parts, self.calls, self.agents, directory, health)
         host, port = settings.outbound.listen
         self.listener = Listener(host, port, settings.outbound.allow, self._handler)
         try:

@@ -40,6 +40,7 @@ __all__ = [
     "DEFAULT_FILE",
     "TABLE",
     "Address",
+    "Console",
     "Control",
     "Database",
     "Dial",
@@ -138,6 +139,12 @@ class Dial:
 
 
 @dataclass(frozen=True, slots=True)
+class Console:
+    waiting_amber: int = _row(30, whole(1, 86400), "a caller who waits longer is shown in amber")
+    waiting_red: int = _row(60, whole(1, 86400), "and one who waits longer than this in red")
+
+
+@dataclass(frozen=True, slots=True)
 class Dialplan:
     context: str = _row("default", CONTEXT, "context that includes dialplan/, for originated legs")
 
@@ -164,6 +171,7 @@ class Settings:
     queue: Queue = field(default_factory=Queue)
     park: Park = field(default_factory=Park)
     dial: Dial = field(default_factory=Dial)
+    console: Console = field(default_factory=Console)
     dialplan: Dialplan = field(default_factory=Dialplan)
     switch: Switch = field(default_factory=Switch)
     log: Log = field(default_factory=Log)
@@ -287,6 +295,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"outbound.advertise must name a host FreeSWITCH can reach, not {advertise.host}"
     if _collide(advertise, http):
         yield f"outbound.advertise {advertise} is http.listen"
+    if settings.console.waiting_red < settings.console.waiting_amber:
+        yield "console.waiting_red must not be less than console.waiting_amber"
 
 
 def _collide(one: Address, other: Address) -> bool:

@@ -130,6 +130,10 @@ BAD_ARGUMENTS = [
     ("agent", "remove", "x\x1b[31m"),
     ("agent", "list", "--conf", "x"),
     ("contact", "import"),
+    ("organization", "set", "x", "--name", "X"),
+    ("organization", "set", "2"),
+    ("organization", "set", "2", "--name", "X", "--greeting", "a\nb"),
+    ("organization", "set", "2", "--name", "X", "--greeting", "a" * 201),
     ("demo", "--duration", "0"),
     ("demo", "--duration", "nan"),
     ("demo", "--calls-per-minute", "-1"),
@@ -186,6 +190,19 @@ def test_a_database_that_cannot_be_opened_is_one_line_and_exits_with_1(run: Run)
     assert "fsapp.db: unable to open database file" in refused(run("agent", "list"), 1)
 
 
+def test_organizations_are_named_listed_and_forgotten(run: Run) -> None:
+    greeting = ("--greeting", "Dr. Holm's practice, good morning")
+    assert run("organization", "set", "2", "--name", "Holm", *greeting) == Ran(0, "", "")
+    assert run("organization", "set", "7", "--name", "Bakery") == Ran(0, "", "")
+    assert run("organization", "set", "2", "--name", "Dr. Holm", *greeting).status == 0
+    listed = "2\tDr. Holm\tDr. Holm's practice, good morning\n7\tBakery\n"
+    assert run("organization", "list").out == listed
+    assert run("organization", "remove", "2").status == 0
+    assert run("organization", "list").out == "7\tBakery\n"
+    refusal = refused(run("organization", "remove", "2"), 1)
+    assert refusal == "fsapp: organization 2 has no name\n"
+
+
 def test_contact_import_imports(run: Run) -> None:
     Path("c.csv").write_text("cm_id,name,number,organization_id\n42,Bob,1142,1\n")
     assert run("contact", "import", "c.csv") == Ran(0, "1 contact methods imported\n", "")
@@ -238,7 +255,7 @@ def test_demo_runs_with_its_options(run: Run, monkeypatch: pytest.MonkeyPatch) -
 def test_help_names_every_command(run: Run) -> None:
     ran = run("--help")
     assert ran.status == 0
-    for command in ("serve", "demo", "agent", "contact"):
+    for command in ("serve", "demo", "agent", "organization", "contact"):
         assert command in ran.out
 
 

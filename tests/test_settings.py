@@ -205,6 +205,7 @@ def test_what_is_not_toml_or_not_there_is_refused(tmp_path: Path) -> None:
         ('[control]\naddress = "127.0.0.1:4242"\n', "this app's own http.listen"),
         ('[outbound]\nlisten = "0.0.0.0:8084"\n', "outbound.advertise must name a host"),
         ('[outbound]\nadvertise = "127.0.0.1:4242"\n', "outbound.advertise 127.0.0.1:4242 is http"),
+        ("[console]\nwaiting_red = 29\n", "console.waiting_red must not be less than"),
     ],
 )
 def test_contradictions_are_refused(tmp_path: Path, text: str, words: str) -> None:

@@ -18,10 +18,10 @@ from fsapp.calls.refusals import (
     CALL_OWNED,
     Refusal,
     call_not_found,
-    contact_not_found,
     not_authorized,
 )
 from fsapp.calls.table import Happening
+from fsapp.desk.directory import Directory
 from fsapp.desk.hangup import Hangup
 from fsapp.desk.originate import Originate, Target
 from fsapp.desk.park import Park
@@ -32,7 +32,6 @@ from fsapp.desk.transfer import Transfer
 from fsapp.desk.verbs import committed
 from fsapp.store.agents import Agents, UnknownAgent
 from fsapp.store.calls import Calls
-from fsapp.store.contacts import Contacts
 
 __all__ = ["Desk", "Health"]
 
@@ -53,13 +52,13 @@ class Desk:
     """Answers agents' requests; its methods run on request threads."""
 
     def __init__(
-        self, parts: Parts, calls: Calls, agents: Agents, contacts: Contacts, health: Health
+        self, parts: Parts, calls: Calls, agents: Agents, directory: Directory, health: Health
     ) -> None:
         self._context = parts.context
         self._board = parts.context.board
         self._agents = agents
         self._calls = calls
-        self._contacts = contacts
+        self._directory = directory
         self._health = health
         self._pickup = Pickup(parts, calls)
         self._park = Park(parts)
@@ -76,6 +75,8 @@ class Desk:
             "call/hangup": self._call_hangup,
             "call/originate": self._call_originate,
             "call/transfer": self._call_transfer,
+            "contact": directory.matches,
+            "organization/list": directory.organizations,
             "agent": self._agent,
             "agent/list": self._agent_list,
             "agent/state": self._agent_state,
@@ -215,9 +216,7 @@ class Desk:
     def _target(self, agent: Agent, parameters: Parameters) -> Target:
         if "extension" in parameters:
             return Target(parameters["extension"], self._organization(agent))
-        contact = self._contacts.get(int(parameters["cm_id"]))
-        if contact is None or not agent.serves(contact.organization_id):
-            raise contact_not_found(parameters["cm_id"])
+        contact = self._directory.contact(agent, parameters["cm_id"])
         return Target(contact.number, contact.organization_id, contact.cm_id)
 
     def _organization(self, agent: Agent) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ __all__ = ["BadContacts", "Contact", "Contacts"]
 COLUMNS = ("cm_id", "name", "number", "organization_id")
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _LONGEST_NAME = 200
+_WORD = re.compile(r"\w+")
 _WAIT_SECONDS = 30.0
 _WRITE = (
     "INSERT INTO contacts (cm_id, name, number, organization_id) "
@@ -75,6 +76,25 @@ class Contacts:
         except BadContacts as error:
             raise BadContacts(f"{path}: {error}") from error
         return self.load(contacts)
+
+    def search(
+        self, text: str, organizations: Sequence[int], limit: int, first: int | None = None
+    ) -> list[Contact]:
+        """At most ``limit`` contact methods of ``organizations`` in which each word of ``text``
+        begins a word of the name or the number; accents and case do not matter. Those of the
+        organization ``first`` come first, then by name."""
+        words = " ".join(f'"{word}"*' for word in _WORD.findall(text))
+        if not words:
+            return []
+        served = ", ".join("?" for _ in organizations)
+        query = (
+            f"SELECT {', '.join(f'contacts.{column}' for column in COLUMNS)} FROM contact_words "
+            "JOIN contacts ON contacts.cm_id = contact_words.rowid "
+            f"WHERE contact_words MATCH ? AND organization_id IN ({served}) "
+            "ORDER BY organization_id = ? DESC, contacts.name, contacts.cm_id LIMIT ?"
+        )
+        values = [words, *organizations, -1 if first is None else first, limit]
+        return [Contact(**row) for row in self._database.reader().query(query, values)]
 
     def get(self, cm_id: int) -> Contact | None:
         query = f"SELECT {', '.join(COLUMNS)} FROM contacts WHERE cm_id = ?"

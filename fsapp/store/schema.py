@@ -122,3 +122,52 @@ def _idempotency(database: Database) -> None:
         ) WITHOUT ROWID
         """
     )
+
+
+@MIGRATIONS(name="0006_organizations")
+def _organizations(database: Database) -> None:
+    database.execute(
+        """
+        CREATE TABLE organizations (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL,
+            greeting TEXT NOT NULL
+        )
+        """
+    )
+
+
+@MIGRATIONS(name="0007_contact_words")
+def _contact_words(database: Database) -> None:
+    # The words of contacts' names and numbers, found by how they begin. SQLite keeps the index in
+    # step through the triggers, whoever writes to contacts.
+    for statement in (
+        """
+        CREATE VIRTUAL TABLE contact_words USING fts5 (
+            name, number, content = 'contacts', content_rowid = 'cm_id',
+            tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3'
+        )
+        """,
+        "INSERT INTO contact_words (contact_words) VALUES ('rebuild')",
+        """
+        CREATE TRIGGER contact_words_insert AFTER INSERT ON contacts BEGIN
+            INSERT INTO contact_words (rowid, name, number)
+            VALUES (new.cm_id, new.name, new.number);
+        END
+        """,
+        """
+        CREATE TRIGGER contact_words_delete AFTER DELETE ON contacts BEGIN
+            INSERT INTO contact_words (contact_words, rowid, name, number)
+            VALUES ('delete', old.cm_id, old.name, old.number);
+        END
+        """,
+        """
+        CREATE TRIGGER contact_words_update AFTER UPDATE ON contacts BEGIN
+            INSERT INTO contact_words (contact_words, rowid, name, number)
+            VALUES ('delete', old.cm_id, old.name, old.number);
+            INSERT INTO contact_words (rowid, name, number)
+            VALUES (new.cm_id, new.name, new.number);
+        END
+        """,
+    ):
+        database.execute(statement)

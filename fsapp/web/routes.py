@@ -78,6 +78,9 @@ _CONTACT = Parameter("cm_id", "a whole number, not negative", _CM_ID, 18, intege
 _KEY = Parameter(
     "idempotency_key", "printable ASCII", _PRINTABLE_ASCII, 200, header="Idempotency-Key"
 )
+_SOUGHT = Parameter("q", "text", _ANYTHING, 100, required=True)
+_LIMIT = Parameter("limit", "a whole number from 1 to 50", re.compile(r"[1-9]|[1-4][0-9]|50"), 2)
+_FIRST = Parameter("organization_id", "a whole number, not negative", _CM_ID, 18)
 _NEW_STATE = Parameter("state", "idle or paused", _STATE, 6, required=True)
 _REASON = Parameter("reason", "text", _ANYTHING, 200)
 
@@ -111,6 +114,8 @@ ROUTES: tuple[Route, ...] = (
     _desk("agent", READ, "The agent herself"),
     _desk("agent/list", READ, "The agents"),
     _desk("agent/state", CHANGE, "Pause or resume", _NEW_STATE, _REASON),
+    _desk("contact", READ, "Contact methods as she types", _SOUGHT, _LIMIT, _FIRST),
+    _desk("organization/list", READ, "The organizations she answers for"),
     Route("/healthz", READ, "Whether the process is alive", open=True),
     Route("/readyz", READ, "Whether it can take calls", open=True),
     Route("/", READ, "What answers here", open=True),

@@ -25,12 +25,14 @@ from fsapp.calls.refusals import Refusal
 from fsapp.desk.board import Board, Leg, LegPhase, LiveCall
 from fsapp.desk.context import RETURN_POINT, Context, Options
 from fsapp.desk.desk import Desk, Health
+from fsapp.desk.directory import Directory
 from fsapp.desk.handler import EventHandler
 from fsapp.desk.parts import Parts
 from fsapp.store.agents import Agents
 from fsapp.store.calls import Calls
 from fsapp.store.contacts import Contacts
 from fsapp.store.database import Database
+from fsapp.store.organizations import Organizations
 from fsapp.store.schema import MIGRATIONS
 from fsapp.switch.channel import Channel, Event, Reply
 from fsapp.switch.connection import Connection, OnReply
@@ -285,7 +287,8 @@ class Rig:
         for agent in (ANN, BOB):
             agents.add(agent)
         health = Health(lambda: None, lambda: None)
-        self.desk = Desk(self.parts, self.calls, agents, contacts, health)
+        self.directory = Directory(contacts, Organizations(store))
+        self.desk = Desk(self.parts, self.calls, agents, self.directory, health)
         self.lines: dict[str, FakeConnection] = {}
         """Each channel's newest connection."""
         self.requests: list[Asked] = []

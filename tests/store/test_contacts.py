@@ -90,3 +90,58 @@ def test_a_file_that_is_not_there_is_named(contacts: Contacts, tmp_path: Path) -
 
 def test_an_empty_import_is_no_contact(contacts: Contacts, tmp_path: Path) -> None:
     assert contacts.import_csv(written(tmp_path, HEADER)) == 0
+
+
+def found(contacts: Contacts, text: str, *, limit: int = 8, first: int | None = None) -> list[int]:
+    return [contact.cm_id for contact in contacts.search(text, [1, 7], limit, first)]
+
+
+@pytest.fixture
+def directory(contacts: Contacts) -> Contacts:
+    """Five contact methods, one of them of an organization nobody here serves."""
+    contacts.load(
+        [
+            Contact(1, "Zoë Vest, reception", "+4533445566", 1),
+            Contact(2, "Bob West", "1142", 1),
+            Contact(3, "Dr. Vestergaard", "1143", 7),
+            Contact(4, "Vest", "1144", 9),
+            Contact(5, 'O\'Hara "Red" AND (x*)', "*72#", 7),
+        ]
+    )
+    return contacts
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("vest", [3, 1]),
+        ("VEST zoe", [1]),
+        ("est", []),
+        ("114", [2, 3]),
+        ("+4533", [1]),
+        ("ha", [5]),
+        ('"red"', [5]),
+        ("AND", [5]),
+        ("*", []),
+        ("", []),
+        (" - ", []),
+        ("x NOT y", []),
+        ("name:vest", []),
+    ],
+)
+def test_a_search_finds_what_begins_with_the_words_typed(
+    directory: Contacts, text: str, ids: list[int]
+) -> None:
+    assert found(directory, text) == ids
+
+
+def test_one_organization_may_come_first_and_the_rest_is_cut_off(directory: Contacts) -> None:
+    assert found(directory, "vest", first=1) == [1, 3]
+    assert found(directory, "vest", first=1, limit=1) == [1]
+    assert found(directory, "vest", first=9) == [3, 1]
+
+
+def test_a_changed_contact_is_found_by_its_new_name_only(directory: Contacts) -> None:
+    directory.load([Contact(2, "Bob Eastwood", "1142", 1)])
+    assert found(directory, "west") == []
+    assert found(directory, "east") == [2]

@@ -18,6 +18,7 @@ GOOD = {
     "/call/originate": "extension=1142",
     "/call/transfer": "source=c-1",
     "/agent/state": "state=paused&reason=lunch",
+    "/contact": "q=vest&limit=5&organization_id=2",
 }
 
 

@@ -15,6 +15,8 @@ PROTOCOL = {
     "/agent": ("GET",),
     "/agent/list": ("GET",),
     "/agent/state": ("POST",),
+    "/contact": ("GET",),
+    "/organization/list": ("GET",),
     "/healthz": ("GET",),
     "/readyz": ("GET",),
     "/": ("GET",),
