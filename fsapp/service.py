@@ -93,7 +93,12 @@ class Service:
 
     def _build(self, settings: Settings) -> None:
         address = settings.control.address
-        self.control = Control((address.host, address.port), settings.control.password)
+        self.control = Control(
+            (address.host, address.port),
+            settings.control.password,
+            self.clock.later,
+            settings.switch.timeout,
+        )
         parts = Parts(Context(self.board, self.control, _options(settings), self.drain))
         self._handler = EventHandler(parts)
         health = Health(self._database_failure, self._listener_failure)

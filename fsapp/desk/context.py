@@ -30,7 +30,8 @@ NO_WAY_SECONDS = 1.0
 class Control(Protocol):
     """The control connection (``fsapp.switch.control.Control``)."""
 
-    failure: str | None
+    @property
+    def failure(self) -> str | None: ...
 
     @property
     def connection(self) -> Connection | None: ...

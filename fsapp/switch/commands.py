@@ -147,6 +147,11 @@ def execute(application: str, argument: str, identity: str) -> str:
     )
 
 
+def api_hostname() -> str:
+    """The cheapest question there is: FreeSWITCH's host name."""
+    return "api hostname\n\n"
+
+
 def api_exists(uuid: str) -> str:
     """Answers ``true`` or ``false``."""
     return f"api uuid_exists {_uuid(uuid)}\n\n"

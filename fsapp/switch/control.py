@@ -15,6 +15,7 @@ import ESL
 
 from fsapp.switch import commands
 from fsapp.switch.connection import Connection, Handler, prepare
+from fsapp.switch.pulse import Later, Pulse
 
 __all__ = ["Control"]
 
@@ -26,25 +27,44 @@ GREETING_SECONDS = 5.0
 
 
 class Control:
-    """Connects to ``address`` with ``password`` until stopped."""
+    """Connects to ``address`` with ``password`` until stopped.
 
-    def __init__(self, address: tuple[str, int], password: str) -> None:
+    ``later`` is the clock; ``limit`` is how many seconds FreeSWITCH may take to answer before it
+    counts as gone, though its connection stands.
+    """
+
+    def __init__(self, address: tuple[str, int], password: str, later: Later, limit: float) -> None:
         self._host, self._port = address
+        self._where = f"{self._host}:{self._port}"
         self._password = password
+        self._later = later
+        self._limit = limit
         self._connection: Connection | None = None
+        self._pulse: Pulse | None = None
         self._stopping = threading.Event()
-        self.failure: str | None = f"FreeSWITCH at {self._host}:{self._port} was not asked yet"
-        """Why there is no connection, in a sentence; ``None`` when there is one."""
+        self._failure: str | None = f"FreeSWITCH at {self._where} was not asked yet"
         self._thread: threading.Thread | None = None
 
     @property
     def connection(self) -> Connection | None:
-        """The live connection, if FreeSWITCH answers."""
-        return self._connection
+        """The live connection, if FreeSWITCH answers on it."""
+        connection, pulse = self._connection, self._pulse
+        return None if pulse is not None and pulse.silent else connection
+
+    @property
+    def failure(self) -> str | None:
+        """Why FreeSWITCH cannot be asked, in a sentence; ``None`` when it can."""
+        pulse = self._pulse
+        if pulse is not None and pulse.silent:
+            return (
+                f"FreeSWITCH at {self._where} has not answered for {self._limit:g} s: "
+                "it hangs, is stopped or has too much to do"
+            )
+        return self._failure
 
     def start(self, handler: Handler, came_up: Callable[[], None]) -> None:
-        """``handler`` gets the results of background jobs; ``came_up`` is called, on this
-        connection's thread, each time FreeSWITCH answers again."""
+        """``handler`` gets the results of background jobs; ``came_up`` is called each time
+        FreeSWITCH answers again, on this connection's thread, and must not wait."""
         self._thread = threading.Thread(
             target=self._serve, args=(handler, came_up), name="control", daemon=True
         )
@@ -74,12 +94,18 @@ class Control:
     def _connect(self) -> Connection | None:
         try:
             self._try()
+        except _Refused as refusal:
+            self._fail(f"FreeSWITCH at {self._where} {refusal}")
+            return None
         except OSError as error:
-            self._fail(f"FreeSWITCH does not answer at {self._host}:{self._port}: {error}")
+            self._fail(
+                f"FreeSWITCH does not answer at {self._where}: {error.strerror or error}; start it "
+                "with mod_event_socket, or correct control.address"
+            )
             return None
         esl = ESL.ESLconnection(self._host, self._port, self._password)
         if not esl.connected():
-            self._fail(f"FreeSWITCH at {self._host}:{self._port} refused the control password")
+            self._fail(f"FreeSWITCH at {self._where} closed the connection")
             return None
         tap = socket.socket(fileno=os.dup(esl.socketDescriptor()))
         prepare(tap)
@@ -90,28 +116,54 @@ class Control:
         or is frozen; what has answered here answers there."""
         with socket.create_connection((self._host, self._port), GREETING_SECONDS) as sock:
             sock.settimeout(GREETING_SECONDS)
-            if b"auth/request" not in sock.recv(256):
+            greeting = sock.recv(256)
+            if b"rude-rejection" in greeting:
+                raise _Refused(
+                    "turns this machine away: allow it by apply-inbound-acl in its "
+                    "event_socket.conf.xml"
+                )
+            if b"auth/request" not in greeting:
                 raise OSError("what answers there is no Event Socket")
             sock.sendall(f"auth {self._password}\n\n".encode())
-            if not sock.recv(256):
+            answer = sock.recv(256)
+            if not answer:
                 raise OSError("it closed the connection")
+            if b"+OK" not in answer:
+                raise _Refused(
+                    "refused the control password: set control.password to the one in its "
+                    "event_socket.conf.xml"
+                )
 
     def _fail(self, why: str) -> None:
-        if why != self.failure:
+        if why != self._failure:
             log.warning("%s", why)
-        self.failure = why
+        self._failure = why
 
     def _run(self, connection: Connection, handler: Handler, came_up: Callable[[], None]) -> None:
         connection.post(commands.event_endings())
         connection.flush()
-        self._connection, self.failure = connection, None
+        pulse = Pulse(connection, self._later, self._limit, lambda up: self._told(up, came_up))
+        self._connection, self._pulse, self._failure = connection, pulse, None
         if self._stopping.is_set():
             connection.close()
-        log.info("FreeSWITCH answers at %s:%s", self._host, self._port)
+        log.info("FreeSWITCH answers at %s", self._where)
         came_up()
+        pulse.start()
         try:
             connection.receive(handler)
         finally:
-            self._connection = None
+            self._connection = self._pulse = None
             if not self._stopping.is_set():
-                self._fail(f"FreeSWITCH at {self._host}:{self._port} closed the connection")
+                self._fail(f"FreeSWITCH at {self._where} closed the connection")
+
+    def _told(self, up: bool, came_up: Callable[[], None]) -> None:
+        """FreeSWITCH has fallen silent on a connection that stands, or answers on it again."""
+        if not up:
+            log.warning("%s", self.failure)
+            return
+        log.info("FreeSWITCH answers again at %s", self._where)
+        came_up()
+
+
+class _Refused(Exception):
+    """FreeSWITCH is there and does not want us: what it does, and what to do about it."""

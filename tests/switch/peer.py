@@ -52,6 +52,17 @@ class Peer:
         self.sock.settimeout(LIMIT)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._bytes = b""
+        self.heard: list[str] = []
+        """What it has been told, while it echoes."""
+        self._goes_on = threading.Event()
+        self._goes_on.set()
+
+    def pause(self) -> None:
+        """Answers nothing from now on, as if stopped; the connection stands."""
+        self._goes_on.clear()
+
+    def go_on(self) -> None:
+        self._goes_on.set()
 
     def read(self) -> str | None:
         """The next command, without its closing blank line; ``None`` at the end of the stream."""
@@ -107,6 +118,8 @@ class Peer:
         """Answers every command with its own words, until the stream ends."""
         with suppress(OSError):
             while (command := self.read()) is not None:
+                self.heard.append(command)
+                self._goes_on.wait(LIMIT)
                 if command.startswith("api "):
                     self.api(command.removeprefix("api "))
                 else:

@@ -13,7 +13,12 @@ import pytest
 from fsapp.switch import control as control_module
 from fsapp.switch.channel import Reply
 from fsapp.switch.control import Control
+from fsapp.switch.pulse import PULSE_SECONDS
+from tests.desk.fakes import ManualClock
 from tests.switch.peer import LIMIT, EventSocket, NotingHandler, nothing_left, wait_until
+
+SILENCE = 5.0
+"""How long FreeSWITCH may take to answer."""
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +40,8 @@ class Controlled:
     """A control connection with what it told."""
 
     def __init__(self, address: tuple[str, int], password: str = "ClueCon") -> None:
-        self.control = Control(address, password)
+        self.clock = ManualClock()
+        self.control = Control(address, password, self.clock.later, SILENCE)
         self.handler = NotingHandler()
         self.came_up = 0
         self.control.start(self.handler, self._came_up)
@@ -57,7 +63,7 @@ class Controlled:
 
 
 def test_it_says_that_nothing_was_asked_yet() -> None:
-    assert Control(("127.0.0.1", 8021), "x").failure == (
+    assert Control(("127.0.0.1", 8021), "x", ManualClock().later, SILENCE).failure == (
         "FreeSWITCH at 127.0.0.1:8021 was not asked yet"
     )
 
@@ -108,7 +114,10 @@ def test_a_lost_connection_is_named_while_it_lasts(
 def test_a_wrong_password_is_named(switch: EventSocket) -> None:
     controlled = Controlled(switch.address, "wrong")
     host, port = switch.address
-    refused = f"FreeSWITCH at {host}:{port} refused the control password"
+    refused = (
+        f"FreeSWITCH at {host}:{port} refused the control password: set control.password to the "
+        "one in its event_socket.conf.xml"
+    )
     wait_until(lambda: controlled.control.failure == refused, "the refusal was not named")
     assert controlled.control.connection is None
     controlled.control.stop()
@@ -130,7 +139,7 @@ def test_an_unreachable_switch_is_named_and_found_when_it_comes() -> None:
 
 def test_something_else_at_the_address_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=_talk_http, args=(server,))
+        thread = threading.Thread(target=_talk, args=(server, HTTP))
         thread.start()
         controlled = Controlled(("127.0.0.1", server.getsockname()[1]))
         wait_until(lambda: "no Event Socket" in str(controlled.control.failure), "it was not named")
@@ -139,12 +148,16 @@ def test_something_else_at_the_address_is_named() -> None:
         thread.join(LIMIT)
 
 
-def _talk_http(server: socket.socket) -> None:
+HTTP = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+RUDE = b"Content-Type: text/rude-rejection\nContent-Length: 24\n\nAccess Denied, go away.\n"
+
+
+def _talk(server: socket.socket, words: bytes) -> None:
     try:
         while True:
             sock, _ = server.accept()
             with sock:
-                sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                sock.sendall(words)
     except OSError:
         pass
 
@@ -158,6 +171,71 @@ def test_a_switch_that_accepts_and_says_nothing_is_given_up(
         controlled = Controlled(address)
         wait_until(lambda: "timed out" in str(controlled.control.failure), "it waits for ever")
         controlled.control.stop()
+
+
+def test_a_switch_that_turns_this_machine_away_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_talk, args=(server, RUDE))
+        thread.start()
+        controlled = Controlled(("127.0.0.1", server.getsockname()[1]))
+        wait_until(lambda: "apply-inbound-acl" in str(controlled.control.failure), "not named")
+        controlled.control.stop()
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(LIMIT)
+
+
+def silent(controlled: Controlled, switch: EventSocket) -> None:
+    """FreeSWITCH is stopped: its connection stands, nothing is answered."""
+    controlled.wait_up()
+    switch.admitted[-1].pause()
+    controlled.clock.advance(PULSE_SECONDS)
+    assert controlled.control.connection is not None
+    controlled.clock.advance(SILENCE)
+
+
+def test_a_switch_that_falls_silent_counts_as_gone_and_is_named(switch: EventSocket) -> None:
+    controlled = Controlled(switch.address)
+    silent(controlled, switch)
+    assert controlled.control.connection is None
+    host, port = switch.address
+    assert controlled.control.failure == (
+        f"FreeSWITCH at {host}:{port} has not answered for 5 s: "
+        "it hangs, is stopped or has too much to do"
+    )
+    switch.admitted[-1].go_on()
+    controlled.control.stop()
+
+
+def test_a_switch_that_answers_again_is_back_on_the_same_connection(switch: EventSocket) -> None:
+    controlled = Controlled(switch.address)
+    silent(controlled, switch)
+    switch.admitted[-1].go_on()
+    controlled.wait_up(2)
+    assert controlled.control.failure is None
+    assert controlled.handler.ended == []
+    controlled.control.stop()
+
+
+def test_a_switch_that_answers_in_time_is_asked_again_and_again(switch: EventSocket) -> None:
+    controlled = Controlled(switch.address)
+    controlled.wait_up()
+    for number in range(5):
+        controlled.clock.advance(PULSE_SECONDS)
+        assert controlled.ask("api status\n\n").result(LIMIT).text == "status"
+        assert switch.admitted[-1].heard.count("api hostname") == number + 1
+        assert controlled.control.connection is not None
+    controlled.control.stop()
+
+
+def test_a_silent_connection_that_ends_is_replaced(switch: EventSocket) -> None:
+    controlled = Controlled(switch.address)
+    silent(controlled, switch)
+    stopped = switch.admitted[-1]
+    switch.hang_up()
+    controlled.wait_up(2)
+    assert controlled.control.failure is None
+    stopped.go_on()
+    controlled.control.stop()
 
 
 @pytest.mark.parametrize("up", [True, False], ids=["connected", "reconnecting"])
@@ -183,7 +261,7 @@ def test_stop_answers_who_still_waits(switch: EventSocket) -> None:
 
 
 def test_stop_before_anything_was_started_is_harmless() -> None:
-    Control(("127.0.0.1", 1), "x").stop()
+    Control(("127.0.0.1", 1), "x", ManualClock().later, SILENCE).stop()
 
 
 def test_stop_ends_a_connection_attempt_that_succeeds_just_then(
