@@ -55,7 +55,7 @@ class Service:
         self.contacts = Contacts(self.database)
         self.organizations = Organizations(self.database)
         self.clock = SystemClock()
-        self.board = Board(self.calls, self.clock)
+        self.board = Board(self.calls, self.clock, settings.agent.offline_after)
         self.drain = Drain()
         self.control: Control
         self.listener: Listener

@@ -40,6 +40,7 @@ __all__ = [
     "DEFAULT_FILE",
     "TABLE",
     "Address",
+    "Agent",
     "Console",
     "Control",
     "Database",
@@ -119,6 +120,13 @@ class Phone:
 
 
 @dataclass(frozen=True, slots=True)
+class Agent:
+    offline_after: float = _row(
+        120.0, seconds(1, 86400), "how long an agent of whom nothing is heard counts as there"
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     music: str = _row("local_stream://moh", SWITCH_TEXT, "what a queued caller hears")
 
@@ -168,6 +176,7 @@ class Settings:
     control: Control = field(default_factory=Control)
     database: Database = field(default_factory=Database)
     phone: Phone = field(default_factory=Phone)
+    agent: Agent = field(default_factory=Agent)
     queue: Queue = field(default_factory=Queue)
     park: Park = field(default_factory=Park)
     dial: Dial = field(default_factory=Dial)

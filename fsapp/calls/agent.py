@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["AGENT_ID", "ROLES", "Agent"]
 
@@ -15,7 +15,11 @@ ROLES = ("agent", "supervisor", "admin")
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """One agent as configured (protocol §1): ``phone`` is a FreeSWITCH dial string."""
+    """One agent as configured (protocol §1): ``phone`` is a FreeSWITCH dial string.
+
+    ``paused_since`` is in Unix seconds. Of two readings the one with the higher ``revision`` is
+    the newer; neither says who she is.
+    """
 
     id: str
     name: str
@@ -24,6 +28,8 @@ class Agent:
     organizations: frozenset[int] = frozenset({1})
     paused: bool = False
     pause_reason: str | None = None
+    paused_since: int | None = field(default=None, compare=False)
+    revision: int = field(default=0, compare=False)
 
     def serves(self, organization_id: int) -> bool:
         """Whether calls of this organization exist for her (protocol §2)."""

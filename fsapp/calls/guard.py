@@ -18,6 +18,7 @@ from fsapp.calls.call import Call, State
 from fsapp.calls.refusals import (
     Refusal,
     agent_busy,
+    agent_paused,
     bridge_failed,
     call_not_found,
     call_owned,
@@ -36,6 +37,7 @@ __all__ = [
     "may_hang_up",
     "may_park",
     "may_pick_up",
+    "may_take_next",
     "may_transfer",
     "may_unpark",
     "visible",
@@ -95,6 +97,13 @@ def may_pick_up(agent: Agent, subject: Subject, situation: Situation) -> None:
     if call.state is not waiting:
         raise _wrong_state(call)
     may_dial(agent, situation)
+
+
+def may_take_next(agent: Agent, situation: Situation) -> None:
+    """Pickup without naming a call: not while she is in one, and not on pause."""
+    may_dial(agent, situation)
+    if agent.paused:
+        raise agent_paused(agent.id)
 
 
 def may_unpark(agent: Agent, subject: Subject, situation: Situation) -> None:

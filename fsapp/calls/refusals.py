@@ -16,6 +16,7 @@ from http import HTTPStatus
 __all__ = [
     "Refusal",
     "agent_busy",
+    "agent_paused",
     "bad_parameters",
     "bridge_failed",
     "call_not_found",
@@ -37,6 +38,7 @@ __all__ = [
     "wrong_state",
 ]
 
+CALL_NOT_FOUND = "call-not-found"
 CALL_OWNED = "call-owned"
 
 Document = Mapping[str, object]
@@ -136,9 +138,7 @@ def method_not_allowed(method: str, allowed: str) -> Refusal:
 
 
 def call_not_found(call_id: str) -> Refusal:
-    return Refusal(
-        HTTPStatus.NOT_FOUND, "not found", "call-not-found", f"{call_id} does not exist."
-    )
+    return Refusal(HTTPStatus.NOT_FOUND, "not found", CALL_NOT_FOUND, f"{call_id} does not exist.")
 
 
 def contact_not_found(cm_id: str) -> Refusal:
@@ -173,6 +173,16 @@ def agent_busy(agent_id: str, call_id: str, call: Document | None = None) -> Ref
         "agent-busy",
         f"Agent|{agent_id} already has call {call_id}",
         call=call,
+    )
+
+
+def agent_paused(agent_id: str) -> Refusal:
+    """A paused agent is not given the next call; a call she names she may take."""
+    return Refusal(
+        HTTPStatus.CONFLICT,
+        "paused",
+        "agent-paused",
+        f"Agent|{agent_id} is paused and is not given the next call",
     )
 
 

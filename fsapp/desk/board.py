@@ -24,6 +24,7 @@ from fsapp.calls.guard import Situation, Subject
 from fsapp.calls.refusals import Refusal
 from fsapp.calls.table import Facts, Happening, happen
 from fsapp.desk.clock import Clock, Timer
+from fsapp.desk.presence import OFFLINE_AFTER, AgentStatus, Presence
 from fsapp.store.calls import Calls, Event, KeyRecord
 from fsapp.switch.connection import Connection, OnReply
 
@@ -132,22 +133,6 @@ class LiveCall:
         return Subject(self.call, verb, self.ending)
 
 
-@dataclass(eq=False)
-class AgentStatus:
-    """What is true about an agent now, derived from her leg and calls."""
-
-    agent: Agent
-    leg: Leg | None = None
-    request: Request | None = None
-    """Her request that puts her into a call and is not done yet."""
-    phone: Request | None = None
-    """What her own phone is rung for, while an originate waits for it."""
-    lost_destination: bool = False
-    """Whether her last current call was outbound and has hung up since."""
-    state: str = "idle"
-    since: float = 0.0
-
-
 class Turn:
     """What one turn has decided, to be done once the lock is released."""
 
@@ -181,15 +166,17 @@ class Turn:
 class Board:
     """All that is live on this node."""
 
-    def __init__(self, calls: Calls, clock: Clock) -> None:
+    def __init__(self, calls: Calls, clock: Clock, offline_after: float = OFFLINE_AFTER) -> None:
         self._store = calls
         self.clock = clock
         self._lock = threading.Lock()
+        self._turn: Turn | None = None
+        self.presence = Presence(self, clock, calls.tell, offline_after)
         self.calls: dict[str, LiveCall] = {}
         self.legs: dict[str, Leg] = {}
         self.jobs: dict[str, Callable[[Turn, str], None]] = {}
         """What to do with the result of a background job, by its id."""
-        self.agents: dict[str, AgentStatus] = {}
+        self.agents = self.presence.agents
         self._owned: dict[str, set[LiveCall]] = {}
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._ended: dict[str, Call] = {}
@@ -201,10 +188,12 @@ class Board:
         turn = Turn()
         try:
             with self._lock:
+                self._turn = turn
                 try:
                     yield turn
                 finally:
-                    self._tell_agent_states(turn)
+                    self._turn = None
+                    self.presence.tell(turn.agents)
         finally:
             turn.perform()
 
@@ -283,13 +272,10 @@ class Board:
         return self._ended.get(call_id) or self._store.find(call_id)
 
     def status(self, agent: Agent) -> AgentStatus:
-        """Her status; made when she is first heard of."""
-        status = self.agents.get(agent.id)
-        if status is None:
-            status = AgentStatus(agent, since=self.clock.now())
-            self.agents[agent.id] = status
-        status.agent = agent
-        return status
+        """Her status, for this turn to look at or change; what it changes is told at its end."""
+        if self._turn is not None:
+            self._turn.agents.add(agent.id)
+        return self.presence.status(agent)
 
     def current(self, agent_id: str) -> LiveCall | None:
         """The call she is in, or is being put into."""
@@ -364,40 +350,4 @@ class Board:
 
     def agent_document(self, status: AgentStatus) -> dict[str, object]:
         """The agent object of protocol §3."""
-        agent = status.agent
-        current = self.current(agent.id)
-        return {
-            "id": agent.id,
-            "name": agent.name,
-            "phone": agent.phone,
-            "role": agent.role,
-            "organizations": sorted(agent.organizations),
-            "state": self._agent_state(status),
-            "pause_reason": agent.pause_reason,
-            "current_call": current.call.id if current else None,
-            "parked_calls": [call.id for call in self.parked(agent.id)],
-            "state_since": str(int(status.since)),
-        }
-
-    def _agent_state(self, status: AgentStatus) -> str:
-        current = self.current(status.agent.id)
-        if current is not None and current.call.state is State.SPEAKING:
-            return "speaking"
-        if current is not None or status.request is not None:
-            return "ringing"
-        return "paused" if status.agent.paused else "idle"
-
-    def agent_changed(self, agent: Agent) -> Event:
-        """The event of a change to the agent's own row; in a turn."""
-        status = self.status(agent)
-        state = self._agent_state(status)
-        if state != status.state:
-            status.state, status.since = state, self.clock.now()
-        document = self.agent_document(status)
-        return Event("agent_state", self.clock.now(), document, agent_id=agent.id)
-
-    def _tell_agent_states(self, turn: Turn) -> None:
-        for agent_id in turn.agents:
-            status = self.agents.get(agent_id)
-            if status is not None and self._agent_state(status) != status.state:
-                self._store.tell(self.agent_changed(status.agent))
+        return self.presence.document(status)

@@ -86,7 +86,7 @@ class Desk:
         """The answer's document. Raises ``Refusal``; ``KeyError`` for a verb there is not."""
         perform = self._verbs[verb]
         with self._board.turn():
-            self._board.status(agent)
+            self._board.presence.seen(self._board.status(agent))
         try:
             return self._retried(perform, agent, parameters)
         except Refusal as refusal:
@@ -158,7 +158,8 @@ class Desk:
         return _success(call={**call.short_document(), **shown(self._board, agent, call)})
 
     def _call_pickup(self, agent: Agent, parameters: Parameters) -> Document:
-        call = self._pickup.pickup(agent, parameters.get("call_id"))
+        call_id, take = parameters.get("call_id"), self._pickup
+        call = take.next(agent) if call_id is None else take.pickup(agent, call_id)
         return _success(call=shown(self._board, agent, call))
 
     def _call_unpark(self, agent: Agent, parameters: Parameters) -> Document:
@@ -210,7 +211,7 @@ class Desk:
     def _tell(self, database: sqlite_utils.Database, agent: Agent) -> None:
         """The event of her pausing or resuming, in the transaction that changes her row."""
         with self._board.turn():
-            event = self._board.agent_changed(agent)
+            event = self._board.presence.changed(agent)
         self._calls.append(database, [event])
 
     def _target(self, agent: Agent, parameters: Parameters) -> Target:

@@ -128,13 +128,14 @@ class Legs:
         """The leg has ended, or never came to be."""
         if leg.phase is LegPhase.GONE:
             return
-        leg.phase = LegPhase.GONE
+        answered, leg.phase = leg.phase is not LegPhase.RINGING, LegPhase.GONE
         self._forget_timer(leg)
         self._board.legs.pop(leg.uuid, None)
         self._board.jobs.pop(leg.job, None)
         status = self._board.agents.get(leg.agent.id)
         if status is not None and status.leg is leg:
             status.leg = None
+            self._board.presence.leg_ended(status, cause, answered=answered)
         turn.agents.add(leg.agent.id)
         log.info("leg %s of %s ended: %s", leg.uuid, leg.agent.id, cause)
         self._parked(turn, leg)

@@ -10,8 +10,9 @@ from concurrent.futures import Future
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
-from fsapp.calls.guard import may_pick_up, may_unpark
+from fsapp.calls.guard import may_pick_up, may_take_next, may_unpark
 from fsapp.calls.refusals import (
+    CALL_NOT_FOUND,
     Refusal,
     call_not_found,
     call_owned,
@@ -36,13 +37,45 @@ class Pickup(Verbs):
         self._bridges = parts.bridges
         self._calls = calls
 
-    def pickup(self, agent: Agent, call_id: str | None) -> Call:
-        """The named call, or the next queued one; returns it as bridged."""
-        request = Request("call/pickup", agent, call_id or "")
+    def pickup(self, agent: Agent, call_id: str) -> Call:
+        """The named call; returns it as bridged."""
+        request = Request("call/pickup", agent, call_id)
         with self._board.turn() as turn:
-            live = self._choose(agent, call_id)
+            live = self._named(agent, call_id)
             may_pick_up(agent, live.subject, self._board.situation(agent))
             claim = self._take(turn, request, live)
+        return self._bridged(request, live, claim)
+
+    def next(self, agent: Agent) -> Call:
+        """The next queued call; returns it as bridged.
+
+        A caller who hangs up while the phone rings gives way to the one behind her, as long as
+        the phone may ring at all and somebody is there; else the answer is 404 for her call.
+        """
+        until = self._board.clock.now() + self._context.options.ring_timeout
+        request, live, claim = self._take_next(agent)
+        while True:
+            try:
+                return self._bridged(request, live, claim)
+            except Refusal as refusal:
+                left = refusal.error == CALL_NOT_FOUND and not live.ending
+                if not left or self._board.clock.now() >= until:
+                    raise
+                try:
+                    request, live, claim = self._take_next(agent)
+                except Refusal:
+                    raise refusal from None
+
+    def _take_next(self, agent: Agent) -> tuple[Request, LiveCall, Future[bool] | None]:
+        request = Request("call/pickup", agent, "")
+        with self._board.turn() as turn:
+            # As she is now: her pause may be younger than the agent this request came with.
+            now = self._board.status(agent).agent
+            may_take_next(now, self._board.situation(agent))
+            live = self._head(agent)
+            return request, live, self._take(turn, request, live)
+
+    def _bridged(self, request: Request, live: LiveCall, claim: Future[bool] | None) -> Call:
         if claim is not None:
             self._claimed(request, live, claim)
         return self._finish(request, live)
@@ -56,15 +89,10 @@ class Pickup(Verbs):
             self._take(turn, request, live)
         return self._finish(request, live)
 
-    def _choose(self, agent: Agent, call_id: str | None) -> LiveCall:
-        if call_id is not None:
-            return self._named(agent, call_id)
-        current = self._board.current(agent.id)
-        if current is not None:
-            return current
+    def _head(self, agent: Agent) -> LiveCall:
+        """The next call of her queue. In a turn."""
         queue = self._board.queue(agent)
         if not queue:
-            self._free(agent)
             raise nothing_to_pick_up()
         return self._board.calls[queue[0].id]
 

@@ -28,7 +28,9 @@ __all__ = ["AgentExists", "Agents", "UnknownAgent"]
 
 _TOKEN_BYTES = 32
 _WAIT_SECONDS = 10.0
-_COLUMNS = "id, name, phone, role, organizations, token_hash, paused, pause_reason"
+_COLUMNS = (
+    "id, name, phone, role, organizations, token_hash, paused, pause_reason, state_since, revision"
+)
 _ADD = (
     "INSERT INTO agents (id, name, phone, role, organizations, token_hash, state_since) "
     "VALUES (:id, :name, :phone, :role, :organizations, :token_hash, :now) "
@@ -36,7 +38,8 @@ _ADD = (
     "ON CONFLICT (id) DO UPDATE SET name = excluded.name, phone = excluded.phone, "
     "role = excluded.role, organizations = excluded.organizations, "
     "token_hash = excluded.token_hash, state_since = excluded.state_since, "
-    "paused = 0, pause_reason = NULL, removed_at = NULL WHERE removed_at IS NOT NULL"
+    "paused = 0, pause_reason = NULL, removed_at = NULL, revision = revision + 1 "
+    "WHERE removed_at IS NOT NULL"
 )
 
 Also = Callable[[sqlite_utils.Database, Agent], None]
@@ -113,30 +116,44 @@ class Agents:
 
     def pause(self, agent_id: str, reason: str | None, also: Also | None = None) -> Future[Agent]:
         """Pauses her. The future has the agent once it, and ``also``, are committed, or
-        :class:`UnknownAgent`."""
+        :class:`UnknownAgent`. Who is paused for this very reason already stays so since when she
+        is, and there is nothing more to tell."""
         change = {"paused": 1, "pause_reason": reason, "state_since": int(self._clock())}
-        return self._change(agent_id, change, also)
+        other = "paused = 0 OR pause_reason IS NOT :pause_reason"
+        return self._change(agent_id, change, also, other)
 
     def resume(self, agent_id: str, also: Also | None = None) -> Future[Agent]:
         """Ends her pause; otherwise as :meth:`pause`."""
         change = {"paused": 0, "pause_reason": None, "state_since": int(self._clock())}
-        return self._change(agent_id, change, also)
+        return self._change(agent_id, change, also, "paused = 1")
 
     def _rows(self, where: str, *values: str) -> list[dict[str, Any]]:
         return _select(self._database.reader(), where, *values)
 
     def _change(
-        self, agent_id: str, change: Mapping[str, object], also: Also | None = None
+        self,
+        agent_id: str,
+        change: Mapping[str, object],
+        also: Also | None = None,
+        only_if: str = "1",
     ) -> Future[Agent]:
-        """Writes the columns of ``change``; answers the agent as she is then."""
+        """Writes the columns of ``change`` where ``only_if`` holds; answers the agent as she is
+        then."""
         assignments = ", ".join(f"{column} = :{column}" for column in change)
-        update = f"UPDATE agents SET {assignments} WHERE id = :id AND removed_at IS NULL"
+        update = (
+            f"UPDATE agents SET {assignments}, revision = revision + 1 "
+            f"WHERE id = :id AND removed_at IS NULL AND ({only_if})"
+        )
 
         def write(database: sqlite_utils.Database) -> Agent:
-            if database.execute(update, {**change, "id": agent_id}).rowcount != 1:
+            changed = database.execute(update, {**change, "id": agent_id}).rowcount == 1
+            # No longer there if it was just removed.
+            where = "id = ?" if changed else "id = ? AND removed_at IS NULL"
+            rows = _select(database, where, agent_id)
+            if not rows:
                 raise UnknownAgent(agent_id)
-            agent = _agent(_select(database, "id = ?", agent_id)[0])
-            if also is not None:
+            agent = _agent(rows[0])
+            if changed and also is not None:
                 also(database, agent)
             return agent
 
@@ -157,6 +174,8 @@ def _agent(row: Mapping[str, Any]) -> Agent:
         organizations=frozenset(json.loads(row["organizations"])),
         paused=bool(row["paused"]),
         pause_reason=row["pause_reason"],
+        paused_since=row["state_since"] if row["paused"] else None,
+        revision=row["revision"],
     )
 
 

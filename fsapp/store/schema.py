@@ -171,3 +171,9 @@ def _contact_words(database: Database) -> None:
         """,
     ):
         database.execute(statement)
+
+
+@MIGRATIONS(name="0008_agent_revision")
+def _agent_revision(database: Database) -> None:
+    # Grows with every change of the row: of two readings of an agent one knows the newer.
+    database.execute("ALTER TABLE agents ADD COLUMN revision INTEGER NOT NULL DEFAULT 0")

@@ -81,7 +81,9 @@ _KEY = Parameter(
 _SOUGHT = Parameter("q", "text", _ANYTHING, 100, required=True)
 _LIMIT = Parameter("limit", "a whole number from 1 to 50", re.compile(r"[1-9]|[1-4][0-9]|50"), 2)
 _FIRST = Parameter("organization_id", "a whole number, not negative", _CM_ID, 18)
-_NEW_STATE = Parameter("state", "idle or paused", _STATE, 6, required=True)
+_NEW_STATE = Parameter(
+    "state", "idle or paused: the other states follow from what is true", _STATE, 64, required=True
+)
 _REASON = Parameter("reason", "text", _ANYTHING, 200)
 
 

@@ -86,11 +86,13 @@ class Desk:
 
     def picture(self) -> dict[str, Any]:
         """All there is to see: a refusal leaves it as it was."""
-        kept = ("state", "pause_reason", "current_call", "parked_calls")
+        kept = ("pause_reason", "current_call", "parked_calls")
         return {
             "calls": {call["id"]: call for call in self.calls()},
             "queue": [call["id"] for call in self.queue()],
-            "agents": {one["id"]: [one[key] for key in kept] for one in self.agents()},
+            "agents": {
+                one["id"]: [state_of(one), *(one[key] for key in kept)] for one in self.agents()
+            },
             "channels": self.channels(),
         }
 
@@ -125,3 +127,9 @@ class Desk:
             if belongs != (call["assigned_to"] is not None) and call["state"] != "created":
                 found.append(f"{call['state']} but of {call['assigned_to']}: {call['id']}")
         return found
+
+
+def state_of(agent: dict[str, Any]) -> str:
+    """Her state; whether she has been heard of lately is not a refusal's doing."""
+    state: str = agent["state"]
+    return "idle" if state == "offline" else state

@@ -38,6 +38,7 @@ TABLE = {
     (404, "not found"): r".+ does not exist\.|No call available to .+|There is nothing at .+",
     (405, "method not allowed"): r".+",
     (409, "busy"): rf"Agent\|{AGENT} already has call {ID}",
+    (409, "paused"): rf"Agent\|{AGENT} is paused and is not given the next call",
     (409, "phone unavailable"): r".+: [A-Z_]+",
     (409, "locked"): rf"{ID} is hearing its greeting",
     (409, "wrong state"): rf"{ID} is ({'|'.join(STATES)})",
@@ -112,6 +113,11 @@ def nothing_to_pick_up() -> Refused:
 def busy(agent: Any, with_call: Any) -> Refused:
     text = f"Agent|{agent.id} already has call {id_of(with_call)}"
     return Refused(409, "busy", text, "agent-busy")
+
+
+def paused(agent: Any) -> Refused:
+    text = f"Agent|{agent.id} is paused and is not given the next call"
+    return Refused(409, "paused", text, "agent-paused")
 
 
 def phone_unavailable(agent: Any, cause: str, call: Any = None) -> Refused:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from .actors import Agent, Callers
-from .expect import is_a_clear_refusal
+from .expect import is_a_clear_refusal, paused
 
 KEYS = [
     "id",
@@ -84,12 +84,24 @@ def test_a_pause_needs_no_reason(anna: Agent):
 @pytest.mark.parametrize("state", ["speaking", "ringing", "offline", "", "Idle", "nonsense"])
 def test_only_idle_and_paused_can_be_set(state: str, anna: Agent):
     before = anna.is_now()
-    is_a_clear_refusal(anna.client.post("/agent/state", state=state), 400)
+    answer = anna.client.post("/agent/state", state=state)
+    is_a_clear_refusal(answer, 400)
+    assert "state must be idle or paused" in answer.document["description"]
     assert anna.is_now() == before
 
 
 def test_the_state_must_be_given(anna: Agent):
     is_a_clear_refusal(anna.client.post("/agent/state"), 400)
+
+
+@pytest.mark.usefixtures("idle_again")
+def test_a_paused_agent_is_not_given_the_next_call(a_caller: Callers, anna: Agent):
+    caller = a_caller.waits()
+    anna.client.post("/agent/state", state="paused", reason="lunch")
+    anna.is_refused(paused(anna), "pickup")
+    anna.picks_up(caller)
+    anna.hangs_up()
+    assert anna.is_now()["state"] == "paused"
 
 
 @pytest.mark.usefixtures("idle_again")

@@ -292,6 +292,14 @@ class Rig:
         self.lines: dict[str, FakeConnection] = {}
         """Each channel's newest connection."""
         self.requests: list[Asked] = []
+        self._comes_to_work(ANN, BOB)
+
+    def _comes_to_work(self, *agents: Agent) -> None:
+        """Both have just been heard of; that this was told is no test's affair."""
+        with self.board.turn():
+            for agent in agents:
+                self.board.presence.seen(self.board.status(agent))
+        self.database.submit(lambda database: database.execute("DELETE FROM events"))
 
     def close(self) -> None:
         for request in self.requests:

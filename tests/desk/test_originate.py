@@ -178,13 +178,15 @@ def test_hangup_while_an_old_leg_is_ending_does_not_ring_her_phone(rig: Rig) -> 
     rig.check()
 
 
-@pytest.mark.parametrize("cause", ["USER_BUSY", "USER_NOT_REGISTERED"])
-def test_a_phone_that_fails_leaves_no_call_behind(rig: Rig, cause: str) -> None:
+@pytest.mark.parametrize(
+    ("cause", "state"), [("USER_BUSY", "idle"), ("USER_NOT_REGISTERED", "offline")]
+)
+def test_a_phone_that_fails_leaves_no_call_behind(rig: Rig, cause: str, state: str) -> None:
     asked = ask(rig)
     rig.job(rig.control.answer(DIALLED), f"-ERR {cause}")
     assert asked.refusal().description == f"user/1101: {cause}"
     assert rig.board.calls == {}
-    assert rig.agent_state() == "idle"
+    assert rig.agent_state() == state
     assert rig.calls.live() == []
     rig.check()
 

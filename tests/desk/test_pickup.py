@@ -54,14 +54,19 @@ def test_agents_asking_for_the_next_call_get_different_ones(rig: Rig) -> None:
     rig.check()
 
 
-@pytest.mark.parametrize("cause", ["USER_BUSY", "NO_ANSWER", "USER_NOT_REGISTERED"])
-def test_a_phone_that_fails_leaves_the_caller_in_her_place(rig: Rig, cause: str) -> None:
+@pytest.mark.parametrize(
+    ("cause", "state"),
+    [("USER_BUSY", "idle"), ("NO_ANSWER", "idle"), ("USER_NOT_REGISTERED", "offline")],
+)
+def test_a_phone_that_fails_leaves_the_caller_in_her_place(
+    rig: Rig, cause: str, state: str
+) -> None:
     line = rig.connects(CALLER)
     asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
     rig.job(line.answer("bgapi originate"), f"-ERR {cause}", on=line)
     refusal = asked.refusal()
     assert (refusal.http, refusal.description) == (409, f"user/1101: {cause}")
-    assert (rig.place(), rig.agent_state()) == ("queue", "idle")
+    assert (rig.place(), rig.agent_state()) == ("queue", state)
     rig.check()
 
 
