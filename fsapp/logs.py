@@ -26,10 +26,11 @@ class _Dropping(logging.handlers.QueueHandler):
             return
 
 
-def start_log(level: str) -> logging.handlers.QueueListener:
-    """Sends everything from ``level`` on to stderr; its ``stop()`` writes what is left."""
+def start_log(level: str, writer: logging.Handler | None = None) -> logging.handlers.QueueListener:
+    """Sends everything from ``level`` on to ``writer``, by default stderr; the ``stop()`` of what
+    is returned writes what is left."""
     lines: queue.Queue[logging.LogRecord] = queue.Queue(MOST_LINES)
-    writer = logging.StreamHandler(sys.stderr)
+    writer = writer or logging.StreamHandler(sys.stderr)
     writer.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.setLevel(level.upper())

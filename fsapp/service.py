@@ -48,7 +48,7 @@ class Service:
     """One running fsapp. ``start`` raises ``OSError`` (address taken) or ``sqlite3.Error``."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self.settings = settings
         self.database = Database(settings.database.path)
         self.calls = Calls(self.database, platform.node() or "local")
         self.agents = Agents(self.database)
@@ -63,7 +63,7 @@ class Service:
 
     def start(self) -> None:
         """Opens the database, takes in the calls on record, then listens."""
-        settings = self._settings
+        settings = self.settings
         self.database.open()
         try:
             self._build(settings)
@@ -122,7 +122,7 @@ class Service:
         return None if why is None else f"The database cannot be written: {why}"
 
     def _listener_failure(self) -> str | None:
-        address = self._settings.outbound.listen
+        address = self.settings.outbound.listen
         return None if self.listener.bound else f"Nothing listens at {address} for calls"
 
 

@@ -11,6 +11,7 @@ with every SIP message, are kept.
 import os
 import random
 import shutil
+import site
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -19,7 +20,13 @@ from uuid import uuid4
 
 from .base import NOTHING, EventSocketSwitch, SwitchUnavailable, heard, wait_until
 from .event_socket import EventSocket, EventSocketError
-from .freeswitch_conf import CALLER_VARIABLES, PHONES, phone_variable, write_configuration
+from .freeswitch_conf import (
+    CALLER_VARIABLES,
+    PHONES,
+    SHIPPED,
+    phone_variable,
+    write_configuration,
+)
 from .freeswitch_lines import FreeSwitchCaller, FreeSwitchPhone
 from .guard import guarded, let_go
 from .sipp import Sipp, Sipps, caller_headers, free_port
@@ -47,8 +54,11 @@ class FreeSwitch(EventSocketSwitch):
     name = "freeswitch"
     control_password = "ClueCon"
 
-    def __init__(self) -> None:
+    def __init__(self, *, embedded: bool = False, settings_file: Path | None = None) -> None:
+        """``embedded``: with the app inside, started with ``settings_file`` if there is one."""
         self._program = freeswitch_program()
+        self._modules = ("mod_python3",) if embedded else ()
+        self._settings_file = settings_file
         kept = os.environ.get("FSAPP_FREESWITCH_DIRECTORY")
         self._is_kept = bool(kept)
         self.directory = Path(kept or tempfile.mkdtemp(prefix="fsapp-freeswitch-")).resolve()
@@ -68,8 +78,8 @@ class FreeSwitch(EventSocketSwitch):
     def start(self) -> None:
         try:
             self.sipps.start()
-            write_configuration(self.directory, self._globals())
-            self._process = guarded(self._command(), self.directory)
+            write_configuration(self.directory, self._globals(), self._modules)
+            self._process = guarded(self._command(), self.directory, self._environment())
             wait_until("FreeSWITCH is ready", self._is_ready, READY_LIMIT, every=0.05)
             self._watch = ChannelWatch(self._connect())
             self._watch.start()
@@ -87,6 +97,7 @@ class FreeSwitch(EventSocketSwitch):
             "domain": "127.0.0.1",
             "fsapp_control_port": self.control_address.rpartition(":")[2],
             "fsapp_socket": self.outbound_address,
+            "fsapp_settings": self._settings_file or "",
             "sip_port": self._sip_port,
             "rtp_start_port": rtp,
             "rtp_end_port": rtp + 4000,
@@ -95,6 +106,11 @@ class FreeSwitch(EventSocketSwitch):
             "sip_trace": "yes" if self._is_kept else "no",
             **{phone_variable(phone): self.dial_string(phone) for phone in PHONES},
         }
+
+    def _environment(self) -> dict[str, str]:
+        """FreeSWITCH's Python finds the app in the environment that runs the suite."""
+        ours = {key: value for key, value in os.environ.items() if not key.startswith("FSAPP_")}
+        return {**ours, "PYTHONPATH": os.pathsep.join(map(str, [SHIPPED, *site.getsitepackages()]))}
 
     def _command(self) -> list[str]:
         modules = self._program.parents[1] / "lib" / "freeswitch" / "mod"

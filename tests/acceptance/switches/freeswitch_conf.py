@@ -4,7 +4,7 @@ Everything that does not change from run to run stands in freeswitch_conf/*.xml,
 dialplan/ and conf/ as they are; here are only ports and paths, and one user per phone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 SUITE = Path(__file__).resolve().parent / "freeswitch_conf"
@@ -37,11 +37,24 @@ def user(extension: str) -> str:
     return f'<user id="{extension}"><params>{dial_string}</params></user>'
 
 
-def write_configuration(directory: Path, variables: Mapping[str, object]) -> None:
-    """Write freeswitch.xml, with these preprocessor variables, and users.xml into `directory`."""
-    users = directory / "users.xml"
-    users.write_text("\n".join(["<include>", *map(user, PHONES), "</include>", ""]))
-    paths = {"suite": SUITE, "shipped": SHIPPED, "users": users, "directory": directory}
+def include(path: Path, elements: Iterable[str]) -> Path:
+    """Write an include file; its path."""
+    path.write_text("\n".join(["<include>", *elements, "</include>", ""]))
+    return path
+
+
+def write_configuration(
+    directory: Path, variables: Mapping[str, object], more_modules: Iterable[str] = ()
+) -> None:
+    """Write freeswitch.xml, with these preprocessor variables, and its includes."""
+    loads = (f'<load module="{module}"/>' for module in more_modules)
+    paths = {
+        "suite": SUITE,
+        "shipped": SHIPPED,
+        "users": include(directory / "users.xml", map(user, PHONES)),
+        "more_modules": include(directory / "more_modules.xml", loads),
+        "directory": directory,
+    }
     lines = [
         '<document type="freeswitch/xml">',
         *(

@@ -9,18 +9,22 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 GRACE = 5.0
 """Seconds a program may take to end by itself."""
 
 
-def guarded(command: list[str], directory: Path) -> "subprocess.Popen[bytes]":
+def guarded(
+    command: list[str], directory: Path, environment: Mapping[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
     """Start `command` in `directory` under a guard; end it with let_go()."""
     return subprocess.Popen(
         # Isolated and without site: the guard needs nothing, and starts in 10 ms.
         [sys.executable, "-I", "-S", __file__, *command],
         cwd=directory,
+        env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

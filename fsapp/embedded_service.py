@@ -1,0 +1,193 @@
+"""The one fsapp inside this FreeSWITCH: started, stopped and asked after.
+
+FreeSWITCH tells nobody's module that it is about to end, and ends mod_python3's threads by exiting
+(measured on 1.10.12); its event SHUTDOWN comes about two seconds earlier. It is looked for several
+times a second: waiting for it would hold Python's lock (measured: ``EventConsumer.pop(1)``).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from fsapp.service import Service
+
+__all__ = ["begin", "command", "hand_over"]
+
+log = logging.getLogger(__name__)
+
+STACK_BYTES = 1 << 20
+"""FreeSWITCH leaves new threads 240 kB, too little for Python's imports."""
+
+LOOK_SECONDS = 0.2
+
+_LEVELS = {"DEBUG": "DEBUG", "INFO": "INFO", "WARNING": "WARNING", "ERROR": "ERR"}
+
+_HANDED_OVER = {
+    "socket_resume": "true",
+    "hangup_after_bridge": "false",
+    "rtp_timer_name": "soft",
+    "playback_terminators": "none",
+}
+"""What dialplan/fsapp_inbound.xml sets, for its reasons."""
+
+
+class Session(Protocol):
+    """A call in FreeSWITCH's module ``freeswitch``."""
+
+    def execute(self, application: str, argument: str) -> None:
+        """Run a dialplan application on it."""
+
+    def setVariable(self, name: str, value: str) -> None:
+        """Set a channel variable, the value as it is."""
+
+    def getVariable(self, name: str) -> str | None:
+        """A channel variable, ``None`` when it is unset."""
+
+
+class Console(logging.Handler):
+    """Writes the log to FreeSWITCH's console and log file."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        import freeswitch  # noqa: PLC0415 - exists inside FreeSWITCH only
+
+        text = self.format(record).replace("\0", "?").encode("utf-8", "replace").decode()
+        freeswitch.consoleLog(_LEVELS.get(record.levelname, "CRIT"), f"{text}\n")
+
+
+class Embedded:
+    """Holds the running service; every method is safe from any thread and raises nothing."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._service: Service | None = None
+        self._end_log: Callable[[], None] = lambda: None
+        self._config = ""
+        self._why = "it has not been started"
+
+    def start(self, config: str) -> str:
+        """Start with the settings' file ``config`` (``""``: as last time); says what came of it."""
+        with self._lock:
+            if self._service is not None:
+                return "fsapp runs already"
+            self._config = config or self._config
+            try:
+                self._start(Path(self._config) if self._config else None)
+            except Exception as error:  # noqa: BLE001 - FreeSWITCH must go on
+                return self._failed(error)
+            return f"fsapp has started: {self._addresses()}"
+
+    def stop(self) -> str:
+        """Stop it as SIGTERM does beside FreeSWITCH; says what came of it."""
+        with self._lock:
+            if self._service is None:
+                return f"fsapp does not run: {self._why}"
+            try:
+                self._service.stop()
+            except Exception:
+                log.exception("stopping")
+            self._service, self._why = None, "it was stopped"
+            self._end_log()
+            return "fsapp has stopped"
+
+    def status(self) -> str:
+        """Whether it runs, and where it listens."""
+        with self._lock:
+            if self._service is None:
+                return f"fsapp does not run: {self._why}"
+            missing = self._service.desk.readiness().values()
+            return "; ".join([f"fsapp runs: {self._addresses()}", *missing])
+
+    @property
+    def context(self) -> str:
+        """The dialplan context with the return point, as the settings say."""
+        with self._lock:
+            return self._service.settings.dialplan.context if self._service is not None else ""
+
+    def _start(self, config: Path | None) -> None:
+        from fsapp.logs import start_log  # noqa: PLC0415 - on a thread with a stack for it
+        from fsapp.service import Service  # noqa: PLC0415
+        from fsapp.settings import load  # noqa: PLC0415
+
+        settings = load(config, os.environ)
+        self._end_log = start_log(settings.log.level, Console()).stop
+        try:
+            service = Service(settings)
+            service.start()
+        except BaseException:
+            self._end_log()
+            raise
+        self._service = service
+
+    def _failed(self, error: Exception) -> str:
+        self._why = f"it could not be started: {error}"
+        console = Console()
+        console.handle(logging.makeLogRecord({"levelname": "ERROR", "msg": f"fsapp: {self._why}"}))
+        return f"fsapp does not run: {self._why}"
+
+    def _addresses(self) -> str:
+        assert self._service is not None
+        calls = self._service.settings.outbound.listen
+        return f"calls at {calls}, agents at http://{self._service.address}"
+
+
+_embedded = Embedded()
+
+
+def begin(config: str) -> None:
+    """Start fsapp, and stop it when FreeSWITCH ends; returns at once."""
+    threading.stack_size(STACK_BYTES)
+    threading.Thread(target=_run, args=(config.strip(),), name="fsapp-embedded").start()
+
+
+def _run(config: str) -> None:
+    import freeswitch  # noqa: PLC0415 - exists inside FreeSWITCH only
+
+    ending = freeswitch.EventConsumer("SHUTDOWN")
+    _embedded.start(config)
+    while ending.pop(0) is None:
+        threading.Event().wait(LOOK_SECONDS)
+    _embedded.stop()
+
+
+def command(text: str) -> str:
+    """An administrator's ``status``, ``stop``, ``start [FILE]`` or ``restart [FILE]``."""
+    word, _, config = text.strip().partition(" ")
+    if word == "restart":
+        return _at_length(lambda: f"{_embedded.stop()}; {_embedded.start(config)}")
+    if word == "start":
+        return _at_length(lambda: _embedded.start(config))
+    acts = {"stop": _embedded.stop, "status": _embedded.status, "": _embedded.status}
+    if word not in acts:
+        return "usage: python fsapp.embedded status | stop | start [FILE] | restart [FILE]"
+    return _at_length(acts[word])
+
+
+def _at_length(act: Callable[[], str]) -> str:
+    """What ``act`` answers, on a thread with the stack it needs."""
+    answers: list[str] = []
+    thread = threading.Thread(target=lambda: answers.append(act()), name="fsapp-command")
+    threading.stack_size(STACK_BYTES)
+    thread.start()
+    thread.join()
+    return answers[0] if answers else "fsapp: it failed; see the log"
+
+
+def hand_over(session: Session) -> None:
+    """The call goes to the return point, which offers it to fsapp; without fsapp the dialplan
+    goes on with its next action."""
+    context = _embedded.context
+    if not context:
+        log.error("a call for fsapp, which does not run: the dialplan goes on")
+        return
+    # Not the application "set": that one expands ${...}, and the caller chose the destination.
+    destination = session.getVariable("destination_number") or ""
+    own = {"fsapp_destination": destination, "fsapp_context": context}
+    for name, value in {**_HANDED_OVER, **own}.items():
+        session.setVariable(name, value)
+    session.execute("transfer", f"fsapp_return XML {context}")
