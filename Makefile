@@ -15,7 +15,7 @@ setup: $(UV)
 	$(UV) sync --quiet
 
 acceptance: $(UV)
-	$(RUN) pytest tests/acceptance --switch=freeswitch
+	$(RUN) pytest tests/acceptance --switch=freeswitch $(if $(filter embedded,$(MODE)),--embedded)
 
 lint: $(UV)
 	$(RUN) ruff check .

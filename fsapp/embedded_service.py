@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from fsapp.service import Service
 
-__all__ = ["begin", "command", "hand_over"]
+__all__ = ["begin", "command", "hand_over", "run"]
 
 log = logging.getLogger(__name__)
 
@@ -142,12 +143,17 @@ _embedded = Embedded()
 def begin(config: str) -> None:
     """Start fsapp, and stop it when FreeSWITCH ends; returns at once."""
     threading.stack_size(STACK_BYTES)
-    threading.Thread(target=_run, args=(config.strip(),), name="fsapp-embedded").start()
+    threading.Thread(target=run, args=(config.strip(),), name="fsapp-embedded").start()
 
 
-def _run(config: str) -> None:
-    import freeswitch  # noqa: PLC0415 - exists inside FreeSWITCH only
-
+def run(config: str) -> None:
+    """Until FreeSWITCH ends; see :func:`begin`."""
+    try:
+        import freeswitch  # noqa: PLC0415 - exists inside FreeSWITCH only
+    except ImportError:
+        # Without it nothing can be written to FreeSWITCH's log either.
+        sys.stderr.write("fsapp: PYTHONPATH lacks the folder of mod_python3's freeswitch.py\n")
+        return
     ending = freeswitch.EventConsumer("SHUTDOWN")
     _embedded.start(config)
     while ending.pop(0) is None:

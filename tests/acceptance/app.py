@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -184,10 +184,13 @@ class App:
                 continue
         return sorted(target for target in targets if not target.startswith(str(self.database)))
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has been started and has not ended."""
+        return self.process is not None and self.process.poll() is None
+
     def _status(self, path: str) -> int | str:
-        assert self.process is not None
-        code = self.process.poll()
-        assert code is None, f"exited with {code}\n{self.log()[-4000:]}"
+        assert self.is_running, f"it has ended\n{self.log()[-4000:]}"
         client = Client(self.address)
         try:
             return client.get(path).code
@@ -207,6 +210,7 @@ class AppKeeper:
     directory: Path
     prepared: Path
     basis: Settings
+    kind: Callable[[Path, dict[str, dict[str, object]]], App] = App
     app: App | None = None
     _wanted: Settings | None = None
     _count: int = 0
@@ -233,4 +237,4 @@ class AppKeeper:
         database = directory / "desk.db"
         shutil.copyfile(self.prepared, database)
         own = {"http": {"listen": free_address()}, "database": {"path": str(database)}}
-        return App(directory, merged(self.basis, own, settings))
+        return self.kind(directory, merged(self.basis, own, settings))

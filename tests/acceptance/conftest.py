@@ -3,6 +3,7 @@
 import wave
 from array import array
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,12 +51,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="lab",
         help="the switch the acceptance suite runs on (default: lab)",
     )
+    parser.addoption(
+        "--embedded",
+        action="store_true",
+        help="run the app inside FreeSWITCH instead of beside it (needs --switch=freeswitch)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "lab_only(reason): cannot be staged on a real FreeSWITCH, for this reason"
     )
+    if is_embedded(config) and chosen_switch(config) != "freeswitch":
+        raise pytest.UsageError("--embedded needs --switch=freeswitch")
     # No skip is silent: the summary says why.
     config.option.reportchars += "s"
 
@@ -100,21 +108,35 @@ def chosen_switch(config: pytest.Config) -> str:
     return str(config.getoption("switch", "lab"))
 
 
-def make_switch(name: str) -> Switch:
+def is_embedded(config: pytest.Config) -> bool:
+    """Whether the app runs inside FreeSWITCH."""
+    return bool(config.getoption("embedded", False))
+
+
+def make_switch(name: str, *, embedded: bool) -> Switch:
     if name == "lab":
         from .switches.lab import LabSwitch
 
         return LabSwitch()
     from .switches.freeswitch import FreeSwitch
 
-    return FreeSwitch()
+    return FreeSwitch(embedded=embedded)
+
+
+def kind_of_app(switch: Switch, *, embedded: bool) -> type[App] | partial[App]:
+    """What makes an app of a directory and settings."""
+    if not embedded:
+        return App
+    from .embedded import EmbeddedApp
+
+    return partial(EmbeddedApp, switch)
 
 
 @pytest.fixture(scope="session")
 def switch(request: pytest.FixtureRequest) -> Iterator[Switch]:
     """The running switch; skips, saying why, when it cannot be run here."""
     try:
-        made = make_switch(chosen_switch(request.config))
+        made = make_switch(chosen_switch(request.config), embedded=is_embedded(request.config))
         made.start()
     except SwitchUnavailable as reason:
         # Asked for by name: a run that has tested nothing must not look like a good one.
@@ -152,6 +174,7 @@ def keeper(
     switch: Switch,
     prepared: tuple[Path, dict[str, str]],
     tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> Iterator[AppKeeper]:
     """Keeps the app that the tests share."""
     basis: Settings = {
@@ -160,7 +183,8 @@ def keeper(
         "phone": {"ring_timeout": RING_TIMEOUT, "idle_timeout": IDLE_TIMEOUT},
         "dial": {"ring_timeout": RING_TIMEOUT},
     }
-    keeping = AppKeeper(tmp_path_factory.mktemp("apps"), prepared[0], basis)
+    kind = kind_of_app(switch, embedded=is_embedded(request.config))
+    keeping = AppKeeper(tmp_path_factory.mktemp("apps"), prepared[0], basis, kind)
     yield keeping
     keeping.discard()
 

@@ -13,6 +13,8 @@ import random
 import shutil
 import site
 import subprocess
+import sys
+import sysconfig
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,6 +33,9 @@ from .freeswitch_lines import FreeSwitchCaller, FreeSwitchPhone
 from .guard import guarded, let_go
 from .sipp import Sipp, Sipps, caller_headers, free_port
 from .watch import Channel, ChannelWatch
+
+BASE_PACKAGES = sysconfig.get_path("purelib", vars={"base": sys.base_prefix})
+"""Where FreeSWITCH's installation puts `freeswitch.py`, unless told otherwise."""
 
 READY_LIMIT = 30.0
 LINGER_LIMIT = 10.0
@@ -97,7 +102,8 @@ class FreeSwitch(EventSocketSwitch):
             "domain": "127.0.0.1",
             "fsapp_control_port": self.control_address.rpartition(":")[2],
             "fsapp_socket": self.outbound_address,
-            "fsapp_settings": self._settings_file or "",
+            # Without a file of its own the app would take the ports that are everybody's default.
+            "fsapp_settings": self._settings_file or self.directory / "none.toml",
             "sip_port": self._sip_port,
             "rtp_start_port": rtp,
             "rtp_end_port": rtp + 4000,
@@ -108,9 +114,11 @@ class FreeSwitch(EventSocketSwitch):
         }
 
     def _environment(self) -> dict[str, str]:
-        """FreeSWITCH's Python finds the app in the environment that runs the suite."""
+        """FreeSWITCH's Python finds the app in the environment that runs the suite, and its own
+        module `freeswitch` where mod_python3 was installed."""
         ours = {key: value for key, value in os.environ.items() if not key.startswith("FSAPP_")}
-        return {**ours, "PYTHONPATH": os.pathsep.join(map(str, [SHIPPED, *site.getsitepackages()]))}
+        places = [SHIPPED, *site.getsitepackages(), BASE_PACKAGES]
+        return {**ours, "PYTHONPATH": os.pathsep.join(map(str, places))}
 
     def _command(self) -> list[str]:
         modules = self._program.parents[1] / "lib" / "freeswitch" / "mod"

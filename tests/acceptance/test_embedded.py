@@ -1,0 +1,137 @@
+"""Inside FreeSWITCH: started by conf/python.conf.xml, stopped with FreeSWITCH, never its end.
+
+A FreeSWITCH of this module's own; the rest of the suite runs embedded with --embedded.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from .app import free_address
+from .client import Client
+from .embedded import toml
+from .switches.base import CallerLine, Switch
+from .switches.freeswitch import FreeSwitch
+from .wait import wait_until
+
+
+@dataclass
+class Inside:
+    """A FreeSWITCH with mod_python3, and what the app inside it is told."""
+
+    switch: FreeSwitch
+    directory: Path
+    token: str
+    settings: dict[str, dict[str, object]]
+
+    @property
+    def file(self) -> Path:
+        return self.directory / "inside.toml"
+
+    @property
+    def client(self) -> Client:
+        return Client(str(self.settings["http"]["listen"]), self.token)
+
+    def write_settings(self) -> None:
+        self.file.write_text(toml(self.settings), encoding="utf-8")
+
+    def says(self, command: str = "status") -> str:
+        return self.switch.api(f"python fsapp.embedded {command}").strip()
+
+    def says_it_runs(self) -> None:
+        wait_until(self.says, lambda text: text.startswith("fsapp runs"), promise="it runs")
+
+    def queue(self) -> list[str]:
+        client = self.client
+        calls = client.get("/call/queue").document["calls"]
+        client.close()
+        return [call["id"] for call in calls]
+
+    def takes(self, caller: CallerLine) -> None:
+        """The caller gets into the queue."""
+        wait_until(self.queue, lambda queue: queue == [caller.uuid], promise="she is queued")
+
+
+@pytest.fixture
+def inside(
+    switch: Switch, tmp_path: Path, prepared: tuple[Path, dict[str, str]]
+) -> Iterator[Inside]:
+    """Not started yet."""
+    if switch.name != "freeswitch":
+        pytest.skip("only a real FreeSWITCH has mod_python3")
+    (tmp_path / "desk.db").write_bytes(prepared[0].read_bytes())
+    own = FreeSwitch(embedded=True, settings_file=tmp_path / "inside.toml")
+    settings: dict[str, dict[str, object]] = {
+        "http": {"listen": free_address()},
+        "outbound": {"listen": own.outbound_address},
+        "control": {"address": own.control_address},
+        "database": {"path": str(tmp_path / "desk.db")},
+    }
+    made = Inside(own, tmp_path, prepared[1]["watch"], settings)
+    made.write_settings()
+    yield made
+    own.stop()
+
+
+def test_it_starts_with_the_module_and_takes_calls(inside: Inside):
+    inside.switch.start()
+    inside.says_it_runs()
+    inside.takes(inside.switch.place_call("5900"))
+
+
+def test_the_application_python_hands_a_call_over(inside: Inside):
+    inside.switch.start()
+    inside.says_it_runs()
+    caller = inside.switch.place_call("python")
+    inside.takes(caller)
+    client = inside.client
+    assert (
+        client.get("/call/state", call_id=caller.uuid).document["call"]["destination"] == "python"
+    )
+    client.close()
+
+
+def test_it_ends_with_freeswitch_and_what_happened_is_on_record(inside: Inside):
+    inside.switch.start()
+    inside.says_it_runs()
+    caller = inside.switch.place_call("5900")
+    inside.takes(caller)
+    inside.switch.stop()
+    # Closed as it should be: SQLite has taken in its log and removed it.
+    assert not (inside.directory / "desk.db-wal").exists()
+    database = sqlite3.connect(inside.directory / "desk.db")
+    row = database.execute("SELECT state FROM calls WHERE id = ?", [caller.uuid]).fetchone()
+    database.close()
+    assert row == ("hungup",)
+
+
+def test_a_failure_to_start_leaves_freeswitch_alone(inside: Inside):
+    inside.file.write_text("[http]\nlisten = 'nowhere'\n", encoding="utf-8")
+    inside.switch.start()
+    wait_until(inside.says, lambda text: "http.listen" in text, promise="it says why")
+    caller = inside.switch.place_call("python")
+    # The dialplan goes on with its next action, which here is to hang up.
+    assert caller.wait_ended() == "SERVICE_UNAVAILABLE"
+    inside.write_settings()
+    assert inside.says("start").startswith("fsapp has started")
+    inside.takes(inside.switch.place_call("5900"))
+
+
+def test_it_can_be_stopped_and_started_again(inside: Inside):
+    inside.switch.start()
+    inside.says_it_runs()
+    caller = inside.switch.place_call("5900")
+    inside.takes(caller)
+    assert inside.says("stop") == "fsapp has stopped"
+    assert inside.says() == "fsapp does not run: it was stopped"
+    assert inside.says("start").startswith("fsapp has started")
+    assert inside.says("start") == "fsapp runs already"
+    inside.takes(caller)
+
+
+def test_what_is_no_command_is_answered_with_those_there_are(inside: Inside):
+    inside.switch.start()
+    assert inside.says("fly").startswith("usage: ")
