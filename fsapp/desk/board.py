@@ -82,6 +82,8 @@ class Leg:
     stays: bool = False
     """Whether it survives the end of its bridge (``park_after_bridge``)."""
     unwanted: bool = False
+    heard: bool = False
+    """Whether FreeSWITCH has answered the latest command about it."""
     timer: Timer | None = None
     then: Callable[[Turn], None] | None = None
     """What waits for this leg to be gone (her phone can be rung again only then)."""

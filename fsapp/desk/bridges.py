@@ -12,11 +12,10 @@ import logging
 from collections.abc import Callable
 
 from fsapp.calls.call import Call, State
-from fsapp.calls.refusals import phone_unavailable
 from fsapp.calls.table import Happening
 from fsapp.desk.board import Leg, LegPhase, LiveCall, Request, Turn
 from fsapp.desk.context import RETURN_POINT, Context
-from fsapp.desk.legs import Legs
+from fsapp.desk.legs import UNHEARD, Legs, failed
 from fsapp.desk.music import Music
 from fsapp.switch import commands
 from fsapp.switch.channel import Reply
@@ -142,8 +141,7 @@ class Bridges:
             self._wait_on(turn, live)
         self._legs.release(turn, leg)
         document = live.call.document(self._board.position(live.call))
-        refusal = phone_unavailable(leg.agent.phone, cause or "NORMAL_UNSPECIFIED", document)
-        self._board.finish(turn, request, refusal)
+        self._board.finish(turn, request, failed(leg, cause, document))
 
     def _wait_on(self, turn: Turn, live: LiveCall) -> None:
         if live.call.state is State.TRANSFERRING:
@@ -172,4 +170,4 @@ class Bridges:
         with self._board.turn() as turn:
             if live.bridging is leg and live.attempt == attempt and live.call.live:
                 log.warning("%s: no bridge with %s in time", live.call.id, leg.uuid)
-                self.failed(turn, live, leg, "RECOVERY_ON_TIMER_EXPIRE")
+                self.failed(turn, live, leg, UNHEARD)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import re
 
-from fsapp.desk.board import Board, Leg, LiveCall, Turn
+from fsapp.desk.board import Board, Leg, LegPhase, LiveCall, Turn
 from fsapp.desk.context import Context
 from fsapp.desk.endings import Endings
 from fsapp.desk.legs import Legs
@@ -51,6 +51,11 @@ class Census:
         if item is not None:
             item.connection, item.alone_since = None, self._board.clock.now()
             self.schedule(SOON_SECONDS)
+        for leg in self._board.legs.values():
+            if leg.way is connection and leg.phase is LegPhase.RINGING:
+                # What comes of ringing its phone would have been told here.
+                leg.alone_since = self._board.clock.now()
+                self.schedule(SOON_SECONDS)
 
     def channel_down(self, connection: Connection) -> None:
         """FreeSWITCH says that the channel has ended; its hangup event should follow. In a turn."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -102,17 +103,23 @@ class Context:
         way: Connection | None,
         cause: str = "NORMAL_CLEARING",
         *,
+        doomed: bool = False,
         tries: int = KILL_TRIES,
+        heard: Callable[[], None] = lambda: None,
     ) -> None:
-        """Hangs a channel up. One that is just being dialled may not be there yet: tries again."""
+        """Hangs a channel up. One that is just being dialled may not be there yet: tries again,
+        a ``doomed`` one also when nobody here knows it any more. ``heard`` is called when
+        FreeSWITCH has answered."""
         connection = way if way is not None and not way.closed else self.control.connection
 
         def again() -> None:
             with self.board.turn() as later:
-                if tries > 1 and self._known(uuid):
-                    self.kill(later, uuid, way, cause, tries=tries - 1)
+                if tries > 1 and (doomed or self._known(uuid)):
+                    self.kill(later, uuid, way, cause, doomed=doomed, tries=tries - 1)
 
         def replied(reply: Reply) -> None:
+            if not reply.lost:
+                heard()
             if reply.refused:
                 self.board.clock.later(KILL_AGAIN_SECONDS, again)
 

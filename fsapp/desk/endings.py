@@ -50,8 +50,11 @@ class Endings:
         self.silent: Callable[[], None] = lambda: None
         self.transfer_broken: Callable[[Turn, LiveCall], None] = lambda _turn, _live: None
 
-    def end(self, turn: Turn, live: LiveCall) -> None:
-        """Hangs the customer's channel up, in whatever phase; her hangup event does the rest."""
+    def end(self, turn: Turn, live: LiveCall, *, doomed: bool = False) -> None:
+        """Hangs the customer's channel up, in whatever phase; her hangup event does the rest.
+
+        ``doomed``: FreeSWITCH may yet begin to dial it, and must not.
+        """
         live.ending = True
         leg = live.leg
         if leg is not None and leg.phase is LegPhase.RINGING:
@@ -59,7 +62,7 @@ class Endings:
         way = live.connection or (leg.connection if leg is not None else None)
         if way is not None and way.closed:
             way = None
-        self._context.kill(turn, live.call.id, way)
+        self._context.kill(turn, live.call.id, way, doomed=doomed)
         if live.connection is None:
             self._board.clock.later(SILENT_SECONDS, lambda: self._declare(live))
 

@@ -9,17 +9,22 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fsapp.calls.call import Call
-from fsapp.calls.refusals import dependency_unavailable, phone_unavailable
+from fsapp.calls.refusals import (
+    Refusal,
+    dependency_timeout,
+    dependency_unavailable,
+    phone_unavailable,
+)
 from fsapp.desk.board import AgentStatus, Leg, LegPhase, LiveCall, Request, Turn
 from fsapp.desk.context import Context
 from fsapp.switch import commands
 from fsapp.switch.channel import Reply
 from fsapp.switch.connection import Connection
 
-__all__ = ["Legs", "displayable"]
+__all__ = ["UNHEARD", "Legs", "displayable", "failed"]
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +35,9 @@ RESULT_SECONDS = 1.0
 """How long the result of a ringing that was stopped may take to arrive."""
 
 NO_ANSWER = "NO_ANSWER"
+
+UNHEARD = "NO_WORD_FROM_FREESWITCH"
+"""The cause of a leg of which FreeSWITCH did not say in time what became of it."""
 
 PARK_SECONDS = 1.0
 """How long FreeSWITCH may take to say that a leg has left its bridge."""
@@ -62,6 +70,7 @@ class Legs:
             leg.job, leg.agent.phone, self._variables(leg, call), options.advertise
         )
         turn.post(way, command, on_reply=lambda reply: self._accepted(leg, reply))
+        self._board.clock.later(options.switch_timeout, lambda: self._unheard(leg))
         limit = options.ring_timeout
         leg.timer = self._board.clock.later(limit, lambda: self._unanswered(leg))
         log.info("%s: ringing %s for %s", call.id, leg.agent.phone, leg.agent.id)
@@ -122,7 +131,7 @@ class Legs:
         leg.unwanted = True
         # The control connection first: a caller's own may just be closing with the caller.
         way = self._context.control.connection or leg.connection
-        self._context.kill(turn, leg.uuid, way, cause)
+        self._context.kill(turn, leg.uuid, way, cause, heard=lambda: _heard(leg))
 
     def gone(self, turn: Turn, leg: Leg, cause: str) -> None:
         """The leg has ended, or never came to be."""
@@ -200,8 +209,7 @@ class Legs:
     def refuse(self, turn: Turn, leg: Leg, cause: str) -> None:
         """Answers whoever waits for this phone."""
         request, leg.request = leg.request, None
-        refusal = phone_unavailable(leg.agent.phone, cause or "NORMAL_UNSPECIFIED")
-        self._board.finish(turn, request, refusal)
+        self._board.finish(turn, request, failed(leg, cause))
 
     def _variables(self, leg: Leg, call: Call) -> dict[str, str]:
         variables = {
@@ -220,6 +228,7 @@ class Legs:
         return variables
 
     def _accepted(self, leg: Leg, reply: Reply) -> None:
+        leg.heard = not reply.lost
         if not reply.refused:
             return
         with self._board.turn() as turn:
@@ -237,17 +246,33 @@ class Legs:
             leg.alone_since = self._board.clock.now()
             self.silent()
 
+    def _unheard(self, leg: Leg) -> None:
+        """FreeSWITCH has not taken the command to ring the phone, and may do so any time."""
+        with self._board.turn() as turn:
+            if leg.phase is LegPhase.RINGING and not leg.heard:
+                log.warning("leg %s of %s: no word from FreeSWITCH", leg.uuid, leg.agent.id)
+                self.abandon(turn, leg)
+
+    def abandon(self, turn: Turn, leg: Leg) -> None:
+        """Gives a leg up of which nothing is known, and sees to it that the phone does not ring
+        for nobody: on the connection that was to ring it the one command follows the other."""
+        self._context.kill(turn, leg.uuid, leg.way, doomed=True)
+        self.gone(turn, leg, UNHEARD)
+
     def _unanswered(self, leg: Leg) -> None:
         with self._board.turn() as turn:
             if leg.phase is LegPhase.RINGING:
+                leg.heard = False
                 self.release(turn, leg, NO_ANSWER)
                 leg.timer = self._board.clock.later(RESULT_SECONDS, lambda: self._silent(leg))
 
     def _silent(self, leg: Leg) -> None:
         """FreeSWITCH has not said what came of ringing the phone, though it was told to stop."""
         with self._board.turn() as turn:
-            if leg.phase is LegPhase.RINGING:
+            if leg.phase is LegPhase.RINGING and leg.heard:
                 self.gone(turn, leg, NO_ANSWER)
+            elif leg.phase is LegPhase.RINGING:
+                self.abandon(turn, leg)
 
     def _expire(self, leg: Leg) -> None:
         with self._board.turn() as turn:
@@ -260,3 +285,14 @@ class Legs:
         if leg.timer is not None:
             leg.timer.cancel()
             leg.timer = None
+
+
+def _heard(leg: Leg) -> None:
+    leg.heard = True
+
+
+def failed(leg: Leg, cause: str, call: Mapping[str, object] | None = None) -> Refusal:
+    """Why nobody could be joined with this leg: the phone's own cause, or FreeSWITCH's silence."""
+    if cause == UNHEARD:
+        return dependency_timeout("FreeSWITCH did not answer in time", call)
+    return phone_unavailable(leg.agent.phone, cause or "NORMAL_UNSPECIFIED", call)

@@ -284,7 +284,7 @@ class Originate(Verbs):
     def _give_up(self, turn: Turn, request: Request) -> None:
         live = self._board.calls.get(request.call_id)
         if live is not None and live.request is request:
-            self._endings.end(turn, live)
+            self._endings.end(turn, live, doomed=True)
         super()._give_up(turn, request)
 
 

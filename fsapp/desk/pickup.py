@@ -21,7 +21,7 @@ from fsapp.calls.refusals import (
 )
 from fsapp.calls.table import Happening
 from fsapp.desk.board import LiveCall, Request, Turn
-from fsapp.desk.legs import GRACE_SECONDS
+from fsapp.desk.legs import GRACE_SECONDS, UNHEARD
 from fsapp.desk.parts import Parts
 from fsapp.desk.verbs import Verbs
 from fsapp.store.calls import Calls
@@ -161,7 +161,7 @@ class Pickup(Verbs):
     def _give_up(self, turn: Turn, request: Request) -> None:
         live = self._board.calls.get(request.call_id)
         if live is not None and live.request is request and live.leg is not None:
-            self._bridges.failed(turn, live, live.leg, "RECOVERY_ON_TIMER_EXPIRE")
+            self._bridges.failed(turn, live, live.leg, UNHEARD)
         elif live is not None and live.call.state is State.TRANSFERRING:
             self._board.happen(turn, live, Happening.RELEASE)
         super()._give_up(turn, request)

@@ -60,7 +60,7 @@ def test_a_bridge_that_never_comes_leaves_the_caller_in_her_place(rig: Rig) -> N
     asked, line, leg = being_joined(rig)
     line.answer("api uuid_bridge ")
     rig.clock.advance(OPTIONS.switch_timeout)
-    assert asked.refusal().description == "user/1101: RECOVERY_ON_TIMER_EXPIRE"
+    assert asked.refusal().http == 504
     rig.control.answer(f"uuid_kill {leg}")
     rig.hangs_up(leg)
     assert (rig.place(), rig.agent_state()) == ("queue", "idle")
@@ -127,7 +127,7 @@ def test_a_reply_lost_and_nobody_coming_back_is_given_up(rig: Rig) -> None:
     asked, line, leg = being_joined(rig)
     rig.lost(line)
     rig.clock.advance(OPTIONS.switch_timeout)
-    assert asked.refusal().http == 409
+    assert asked.refusal().http == 504
     rig.hangs_up(leg)
     rig.clock.advance(3)
     rig.control.answer(f"uuid_exists {CALLER}", "false")
@@ -171,7 +171,7 @@ def test_an_unpark_whose_bridge_never_comes_keeps_the_call_parked(rig: Rig) -> N
     rig.answers(again)
     line.answer(f"api uuid_bridge {CALLER} {again}")
     rig.clock.advance(OPTIONS.switch_timeout)
-    assert asked.refusal().http == 409
+    assert asked.refusal().http == 504
     for gone in (leg, again):
         if gone in rig.board.legs:
             rig.hangs_up(gone)

@@ -118,7 +118,9 @@ def test_a_phone_answered_but_never_connecting_is_given_up(rig: Rig) -> None:
     command = line.answer("bgapi originate")
     leg = command.partition("origination_uuid=")[2].partition(",")[0]
     rig.job(command, f"+OK {leg}", on=line)
-    rig.clock.advance(OPTIONS.ring_timeout + 5)
+    rig.clock.advance(OPTIONS.ring_timeout)
+    rig.control.answer(f"uuid_kill {leg}")
+    rig.clock.advance(5)
     assert asked.refusal().http == 409
     assert rig.control.heard(f"uuid_kill {leg}") == 1
     rig.check()

@@ -74,7 +74,9 @@ def test_a_phone_whose_result_is_lost_is_given_up_in_time(rig: Rig) -> None:
     line = rig.connects(CALLER)
     asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
     leg = rig.rings(line)
-    rig.clock.advance(OPTIONS.ring_timeout + 5)
+    rig.clock.advance(OPTIONS.ring_timeout)
+    rig.control.answer(f"uuid_kill {leg}")
+    rig.clock.advance(5)
     assert asked.refusal().description == "user/1101: NO_ANSWER"
     assert rig.control.heard(f"uuid_kill {leg}") == 1
     assert rig.place() == "queue"
