@@ -16,6 +16,7 @@ import sqlite3
 import sys
 import threading
 
+from fsapp.calls.table import Limits
 from fsapp.desk.board import Board
 from fsapp.desk.clock import SystemClock
 from fsapp.desk.context import Context, Options
@@ -55,7 +56,8 @@ class Service:
         self.contacts = Contacts(self.database)
         self.organizations = Organizations(self.database)
         self.clock = SystemClock()
-        self.board = Board(self.calls, self.clock, settings.agent.offline_after)
+        limits = Limits(settings.park.recall_after, settings.queue.overflow_after)
+        self.board = Board(self.calls, self.clock, settings.agent.offline_after, limits)
         self.drain = Drain()
         self.control: Control
         self.listener: Listener
@@ -171,6 +173,7 @@ def _options(settings: Settings) -> Options:
         ringback=settings.dial.ringback,
         caller_id_number=settings.dial.caller_id_number,
         context=settings.dialplan.context,
+        overflow_to=settings.queue.overflow_to,
         switch_timeout=settings.switch.timeout,
         database_timeout=settings.database.timeout,
     )

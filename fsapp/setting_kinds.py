@@ -21,6 +21,7 @@ __all__ = [
     "ADDRESS",
     "CALLER_ID",
     "CONTEXT",
+    "DESTINATION",
     "DIAL_STRING",
     "LEVEL",
     "LISTEN",
@@ -153,3 +154,9 @@ DIAL_STRING = Kind(
 )
 CALLER_ID = Kind(_text("digits, *, # or +, or empty", re.compile(r"[0-9*#+]{0,32}").fullmatch))
 CONTEXT = Kind(_text("letters, digits, _, . and -", re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch))
+DESTINATION = Kind(
+    _text(
+        'an extension, or an extension and its context as in "8000 XML default"',
+        re.compile(r"[A-Za-z0-9_.+*#-]{1,64}( XML [A-Za-z0-9_.-]{1,64})?").fullmatch,
+    )
+)

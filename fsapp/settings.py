@@ -20,6 +20,7 @@ from fsapp.setting_kinds import (
     ADDRESS,
     CALLER_ID,
     CONTEXT,
+    DESTINATION,
     DIAL_STRING,
     LEVEL,
     LISTEN,
@@ -129,11 +130,20 @@ class Agent:
 @dataclass(frozen=True, slots=True)
 class Queue:
     music: str = _row("local_stream://moh", SWITCH_TEXT, "what a queued caller hears")
+    overflow_after: float = _row(
+        0.0, seconds(0, 86400), "who is queued for longer is sent on; 0: nobody is"
+    )
+    overflow_to: str = _row(
+        "fsapp_overflow", DESTINATION, "extension she is sent to, in her own context or a named one"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Park:
     music: str = _row("local_stream://moh", SWITCH_TEXT, "what a parked caller hears")
+    recall_after: float = _row(
+        180.0, seconds(0, 86400), "who is on hold for longer rings her agent back; 0: nobody does"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,8 @@ class Call:
     ``id`` is the uuid of the customer's channel. ``arrival`` is in Unix seconds with fractions
     (the queue's order), the other times in whole Unix seconds. ``head`` marks a caller whose
     conversation was cut by the agent's side: the queue serves her first (protocol §5).
+    ``recall_at`` is when whoever holds her is reminded, ``overflow_at`` when she has queued for too
+    long; ``overflowed_at`` says that she was sent on because of it.
     ``music`` and ``context`` are where the customer's channel goes on when nobody speaks to her.
     """
 
@@ -70,6 +72,9 @@ class Call:
     ended_at: int | None = None
     hangup_cause: str | None = None
     handled_by: tuple[str, ...] = ()
+    recall_at: int | None = None
+    overflow_at: int | None = None
+    overflowed_at: int | None = None
 
     @property
     def live(self) -> bool:
@@ -110,6 +115,7 @@ class Call:
             "ended_at": _seconds(self.ended_at),
             "hangup_cause": self.hangup_cause,
             "handled_by": list(self.handled_by),
+            "recall_at": _seconds(self.recall_at),
         }
 
     def short_document(self) -> dict[str, object]:

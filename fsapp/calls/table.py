@@ -12,13 +12,24 @@ change with it: both walk this table.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from fsapp.calls.call import Call, State
 
-__all__ = ["EVENTS", "TABLE", "Facts", "Happening", "Step", "UnknownTransition", "happen"]
+__all__ = [
+    "EVENTS",
+    "FOR_EVER",
+    "TABLE",
+    "Facts",
+    "Happening",
+    "Limits",
+    "Step",
+    "UnknownTransition",
+    "happen",
+]
 
 
 class Happening(StrEnum):
@@ -33,6 +44,7 @@ class Happening(StrEnum):
     BRIDGE = "bridge"
     PARK = "park"
     LOSE_AGENT = "lose agent"
+    OVERFLOW = "overflow"
     TRANSFER = "transfer"
     HANGUP = "hangup"
 
@@ -56,12 +68,43 @@ EVENTS = (
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known about a happening: when (Unix seconds), who, with which channel, why."""
+    """What is known about a happening: when (Unix seconds), who, with which channel, why.
+
+    ``recall_at`` and ``overflow_at``: when a caller who is put on hold or queued by it will have
+    waited for too long; ``None`` is never.
+    """
 
     now: int
     agent: str | None = None
     channel: str | None = None
     cause: str | None = None
+    recall_at: int | None = None
+    overflow_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a caller may be on hold, and queued, in seconds; 0: for ever."""
+
+    hold: float = 0.0
+    queue: float = 0.0
+
+    def facts(self, now: float, **known: str | None) -> Facts:
+        """The facts of a happening at ``now`` (Unix seconds with fractions)."""
+        return Facts(
+            int(now),
+            **known,
+            recall_at=_end(now, self.hold),
+            overflow_at=_end(now, self.queue),
+        )
+
+
+FOR_EVER = Limits()
+
+
+def _end(now: float, limit: float) -> int | None:
+    """The first whole second at which ``limit`` has passed."""
+    return math.ceil(now + limit) if limit else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +132,7 @@ TABLE: dict[tuple[State, Happening], Step] = {
     (_S.CREATED, _H.DIAL): Step(_S.RINGING, ("call_state",)),
     (_S.CREATED, _H.HANGUP): Step(_S.HUNGUP, ("call_hangup",)),
     (_S.QUEUED, _H.CLAIM): Step(_S.TRANSFERRING, ("queue_leave", "call_pickup")),
+    (_S.QUEUED, _H.OVERFLOW): Step(_S.TRANSFERRED, ("queue_leave", "call_transfer")),
     (_S.QUEUED, _H.HANGUP): Step(_S.HUNGUP, ("queue_leave", "call_hangup")),
     (_S.TRANSFERRING, _H.RELEASE): Step(_S.QUEUED, ("queue_join",)),
     (_S.TRANSFERRING, _H.BRIDGE): Step(_S.SPEAKING, ("call_state",)),
@@ -104,6 +148,8 @@ TABLE: dict[tuple[State, Happening], Step] = {
     (_S.PARKED, _H.LOSE_AGENT): Step(_S.QUEUED, ("call_unpark", "queue_join")),
     (_S.PARKED, _H.TRANSFER): Step(_S.TRANSFERRED, ("call_unpark", "call_transfer")),
     (_S.PARKED, _H.HANGUP): Step(_S.HUNGUP, ("call_unpark", "call_hangup")),
+    # Where she was sent on to has led her back.
+    (_S.TRANSFERRED, _H.QUEUE): Step(_S.QUEUED, ("queue_join",)),
     (_S.TRANSFERRED, _H.HANGUP): Step(_S.HUNGUP, ("call_hangup",)),
 }
 
@@ -127,7 +173,14 @@ def _greeting(call: Call, facts: Facts) -> Call:
 
 
 def _queue(call: Call, facts: Facts) -> Call:
-    return replace(call, locked=False, answered_at=call.answered_at or facts.now)
+    return replace(
+        call,
+        locked=False,
+        b_leg=None,
+        answered_at=call.answered_at or facts.now,
+        overflow_at=facts.overflow_at,
+        overflowed_at=None,
+    )
 
 
 def _dial(call: Call, facts: Facts) -> Call:
@@ -154,27 +207,52 @@ def _bridge(call: Call, facts: Facts) -> Call:
         head=False,
         bridged_at=facts.now,
         parked_at=None,
+        recall_at=None,
+        overflow_at=None,
         answered_at=call.answered_at or facts.now,
         handled_by=_handled(call, call.assigned_to),
     )
 
 
 def _park(call: Call, facts: Facts) -> Call:
-    return replace(call, b_leg=None, parked_at=facts.now)
+    return replace(call, b_leg=None, parked_at=facts.now, recall_at=facts.recall_at)
 
 
 def _lose_agent(call: Call, facts: Facts) -> Call:
-    return replace(_release(call, facts), head=True, parked_at=None)
+    return replace(
+        _release(call, facts),
+        head=True,
+        parked_at=None,
+        recall_at=None,
+        overflow_at=facts.overflow_at,
+    )
+
+
+def _overflow(call: Call, facts: Facts) -> Call:
+    return replace(call, head=False, overflow_at=None, overflowed_at=facts.now)
 
 
 def _transfer(call: Call, facts: Facts) -> Call:
     return replace(
-        call, assigned_to=None, b_leg=facts.channel, bridged_at=facts.now, parked_at=None
+        call,
+        assigned_to=None,
+        b_leg=facts.channel,
+        bridged_at=facts.now,
+        parked_at=None,
+        recall_at=None,
     )
 
 
 def _hangup(call: Call, facts: Facts) -> Call:
-    return replace(call, locked=False, b_leg=None, ended_at=facts.now, hangup_cause=facts.cause)
+    return replace(
+        call,
+        locked=False,
+        b_leg=None,
+        ended_at=facts.now,
+        hangup_cause=facts.cause,
+        recall_at=None,
+        overflow_at=None,
+    )
 
 
 def _handled(call: Call, agent: str | None) -> tuple[str, ...]:
@@ -193,6 +271,7 @@ _CHANGES: dict[Happening, Callable[[Call, Facts], Call]] = {
     _H.BRIDGE: _bridge,
     _H.PARK: _park,
     _H.LOSE_AGENT: _lose_agent,
+    _H.OVERFLOW: _overflow,
     _H.TRANSFER: _transfer,
     _H.HANGUP: _hangup,
 }

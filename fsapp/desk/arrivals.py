@@ -101,6 +101,9 @@ class Arrivals:
             live.superseded.append(live.connection)
         live.connection, live.away, live.alone_since = connection, False, None
         self._music.stopped(live)
+        if live.call.state is State.TRANSFERRED and live.call.overflowed_at and not live.ending:
+            # She was sent on, and where she was sent to has led her back.
+            self._board.happen(turn, live, Happening.QUEUE)
         if live.ending or live.call.state is State.TRANSFERRED:
             self._endings.end(turn, live)
         elif live.call.state is State.RINGING:

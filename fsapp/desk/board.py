@@ -22,7 +22,7 @@ from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State, queue_key, queue_order
 from fsapp.calls.guard import Situation, Subject
 from fsapp.calls.refusals import Refusal
-from fsapp.calls.table import Facts, Happening, happen
+from fsapp.calls.table import FOR_EVER, Happening, Limits, happen
 from fsapp.desk.clock import Clock, Timer
 from fsapp.desk.presence import OFFLINE_AFTER, AgentStatus, Presence
 from fsapp.store.calls import Calls, Event, KeyRecord
@@ -126,6 +126,11 @@ class LiveCall:
     partner: LiveCall | None = None
     """The call it is being transferred to, or from."""
     written: Future[None] | None = None
+    due: int | None = None
+    """When it will have waited too long (forgotten.py), with the timer for it."""
+    timer: Timer | None = None
+    recalled: bool = False
+    """Whether the agent who holds it was reminded, and did not take it back."""
     alone_since: float | None = None
 
     @property
@@ -168,9 +173,18 @@ class Turn:
 class Board:
     """All that is live on this node."""
 
-    def __init__(self, calls: Calls, clock: Clock, offline_after: float = OFFLINE_AFTER) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        clock: Clock,
+        offline_after: float = OFFLINE_AFTER,
+        limits: Limits = FOR_EVER,
+    ) -> None:
         self._store = calls
         self.clock = clock
+        self._limits = limits
+        self.watch: Callable[[LiveCall], None] = lambda _live: None
+        """Told, in a turn, of every call that has changed or is taken in."""
         self._lock = threading.Lock()
         self._turn: Turn | None = None
         self.presence = Presence(self, clock, calls.tell, offline_after)
@@ -239,6 +253,7 @@ class Board:
         """Another process has changed the call's row: what is known here is corrected."""
         self._own(live, live.call.assigned_to, row.assigned_to)
         live.call = row
+        self.watch(live)
 
     def remove(self, live: LiveCall) -> None:
         """Forgets an ended call; it can be read from the database from its commit on."""
@@ -300,6 +315,7 @@ class Board:
         """Takes in a call that is on record already."""
         self.calls[live.call.id] = live
         self._own(live, None, live.call.assigned_to)
+        self.watch(live)
 
     def parked(self, agent_id: str) -> list[Call]:
         """Her parked calls, oldest first."""
@@ -329,8 +345,10 @@ class Board:
         self, turn: Turn, live: LiveCall, happening: Happening, facts: Mapping[str, str | None]
     ) -> list[Event]:
         before = live.call
-        live.call, names = happen(before, happening, Facts(int(self.clock.now()), **facts))
+        known = self._limits.facts(self.clock.now(), **facts)
+        live.call, names = happen(before, happening, known)
         self._own(live, before.assigned_to, live.call.assigned_to)
+        self.watch(live)
         turn.agents.update(who for who in (before.assigned_to, live.call.assigned_to) if who)
         return [self._event(name, live.call) for name in names]
 

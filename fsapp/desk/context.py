@@ -52,6 +52,7 @@ class Options:
     ringback: str
     caller_id_number: str
     context: str
+    overflow_to: str
     switch_timeout: float
     database_timeout: float
 

@@ -65,6 +65,7 @@ class Desk:
         self._hangup = Hangup(parts)
         self._originate = Originate(parts, calls)
         self._transfer = Transfer(parts)
+        parts.forgotten.find = agents.look_up
         self._verbs: dict[str, Verb] = {
             "call/list": self._call_list,
             "call/queue": self._call_queue,

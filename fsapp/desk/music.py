@@ -40,6 +40,13 @@ class Music:
         default = options.park_music if live.call.state is State.PARKED else options.queue_music
         self.play(turn, live, live.call.music or default)
 
+    def change(self, turn: Turn, live: LiveCall) -> None:
+        """From park to queue music, where they differ."""
+        options = self._context.options
+        if not live.call.music and options.park_music != options.queue_music:
+            self.stopped(live)
+        self.start(turn, live)
+
     def play(self, turn: Turn, live: LiveCall, source: str) -> None:
         """Plays ``source`` to the call; what may not be sent is replaced by the tone."""
         if live.connection is None:

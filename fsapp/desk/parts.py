@@ -8,6 +8,7 @@ from fsapp.desk.bridges import Bridges
 from fsapp.desk.census import SOON_SECONDS, Census
 from fsapp.desk.context import Context
 from fsapp.desk.endings import Endings
+from fsapp.desk.forgotten import Forgotten
 from fsapp.desk.legs import Legs
 from fsapp.desk.music import Music
 from fsapp.desk.transfers import Transfers
@@ -27,6 +28,7 @@ class Parts:
         self.transfers = Transfers(context, self.legs, self.bridges, self.music)
         self.arrivals = Arrivals(context, self.legs, self.bridges, self.endings, self.music)
         self.census = Census(context, self.legs, self.endings)
+        self.forgotten = Forgotten(context, self.bridges, self.music)
         self.endings.transfer_broken = self.transfers.broken
         self.legs.ready = self._phone_answered
         self.legs.silent = self.endings.silent = lambda: self.census.schedule(SOON_SECONDS)

@@ -106,6 +106,15 @@ class Agents:
         rows = self._rows("id = ? AND removed_at IS NULL", agent_id)
         return next((_agent(row) for row in rows), None)
 
+    def look_up(self, agent_id: str) -> Future[Agent | None]:
+        """As :meth:`get`, for who may not wait: the writer's thread reads."""
+
+        def read(database: sqlite_utils.Database) -> Agent | None:
+            rows = _select(database, "id = ? AND removed_at IS NULL", agent_id)
+            return next((_agent(row) for row in rows), None)
+
+        return self._database.submit(read)
+
     def by_token(self, token: str) -> Agent | None:
         """Whose token it is, if anybody's."""
         wanted = _hash(token)

@@ -24,6 +24,7 @@ _COLUMNS = (
     "state", "inbound", "destination", "caller_id", "caller_name", "organization_id", "arrival",
     "b_leg", "assigned_to", "locked", "priority", "head", "cm_id", "context", "music",
     "answered_at", "bridged_at", "parked_at", "ended_at", "hangup_cause", "handled_by",
+    "recall_at", "overflow_at", "overflowed_at",
 )  # fmt: skip
 _INSERT = (
     f"INSERT INTO calls (id, node, {', '.join(_COLUMNS)}) "

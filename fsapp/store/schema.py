@@ -177,3 +177,9 @@ def _contact_words(database: Database) -> None:
 def _agent_revision(database: Database) -> None:
     # Grows with every change of the row: of two readings of an agent one knows the newer.
     database.execute("ALTER TABLE agents ADD COLUMN revision INTEGER NOT NULL DEFAULT 0")
+
+
+@MIGRATIONS(name="0009_waiting_limits")
+def _waiting_limits(database: Database) -> None:
+    for column in ("recall_at", "overflow_at", "overflowed_at"):
+        database.execute(f"ALTER TABLE calls ADD COLUMN {column} INTEGER")

@@ -35,6 +35,7 @@ FURTHER: dict[str, type | tuple[type, ...]] = {
     "ended_at": (str, type(None)),
     "hangup_cause": (str, type(None)),
     "handled_by": list,
+    "recall_at": (str, type(None)),
     "can": list,
 }
 """What protocol §3 adds after those."""
@@ -100,6 +101,7 @@ def test_a_waiting_call_has_the_further_values(a_caller: Callers, desk: Desk):
         "ended_at": None,
         "hangup_cause": None,
         "handled_by": [],
+        "recall_at": None,
         "can": ["pickup"],
     }
 

@@ -13,6 +13,7 @@ CHANGING = {
     "answered_at",
     "bridged_at",
     "parked_at",
+    "recall_at",
 }
 """State, b_leg and times: all that park and unpark may change."""
 

@@ -38,7 +38,9 @@ PATH = {
     # §5: created -> queued -> transferring (claimed) -> speaking <-> parked -> transferred;
     # outbound created -> ringing -> speaking; any -> hungup; her phone dies: back to the queue.
     "greeting": {"created": "created"},
-    "queue": {"created": "queued"},
+    # §4, the forgotten caller: sent on, and perhaps led back.
+    "queue": {"created": "queued", "transferred": "queued"},
+    "overflow": {"queued": "transferred"},
     "dial": {"created": "ringing"},
     "answer": {"ringing": "ringing"},
     "claim": {"queued": "transferring"},
@@ -82,7 +84,7 @@ class Modelled:
         if after in NOBODYS:
             self.owner = None
         self.greeting = what == "greeting"
-        self.first = what == "lose agent" or (self.first and what != "bridge")
+        self.first = what == "lose agent" or (self.first and what not in ("bridge", "overflow"))
         self.phase = after
         return True
 
@@ -175,9 +177,10 @@ class Walk(RuleBasedStateMachine):
 
     @rule(call_id=calls, choice=st.integers(0, 5), who=st.sampled_from(sorted(AGENTS)))
     def it_goes_on(self, call_id: str, choice: int, who: str) -> None:
-        """What can happen now, the end of the call seldom: chance alone never gets far."""
+        """What can happen now, what leads away seldom: chance alone never gets far."""
         phase = self.model[call_id].phase
-        ahead = [what for what in PATH if phase in PATH[what] and what != "hangup"]
+        away = ("hangup", "overflow")
+        ahead = [what for what in PATH if phase in PATH[what] and what not in away]
         if ahead:
             self.something_happens(call_id, Happening(ahead[choice % len(ahead)]), who)
 

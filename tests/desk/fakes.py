@@ -22,6 +22,7 @@ import sqlite_utils
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
 from fsapp.calls.refusals import Refusal
+from fsapp.calls.table import FOR_EVER, Limits
 from fsapp.desk.board import Board, Leg, LegPhase, LiveCall
 from fsapp.desk.context import RETURN_POINT, Context, Options
 from fsapp.desk.desk import Desk, Health
@@ -56,6 +57,7 @@ OPTIONS = Options(
     ringback="tone_stream://ringback",
     caller_id_number="",
     context="default",
+    overflow_to="elsewhere",
     switch_timeout=5.0,
     database_timeout=5.0,
 )
@@ -273,17 +275,18 @@ class Asked:
 class Rig:
     """A desk and all it stands on."""
 
-    def __init__(self, options: Options = OPTIONS) -> None:
+    def __init__(self, options: Options = OPTIONS, limits: Limits = FOR_EVER) -> None:
         self.clock = ManualClock()
         self.database = FakeDatabase()
         store = cast(Database, self.database)
         self.calls = Calls(store, "test")
-        self.board = Board(self.calls, self.clock)
+        self.board = Board(self.calls, self.clock, limits=limits)
         self.control = FakeConnection("control")
         self.switch: Any = SimpleNamespace(connection=self.control, failure=None)
         self.parts = Parts(Context(self.board, self.switch, options))
         self.handler = EventHandler(self.parts)
         agents, contacts = Agents(store), Contacts(store)
+        self.agents = agents
         for agent in (ANN, BOB):
             agents.add(agent)
         health = Health(lambda: None, lambda: None)
