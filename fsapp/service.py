@@ -27,14 +27,14 @@ from fsapp.desk.handler import EventHandler
 from fsapp.desk.parts import Parts
 from fsapp.desk.restore import restore
 from fsapp.logs import start_log
-from fsapp.settings import Settings
+from fsapp.settings import Outbound, Settings
 from fsapp.store.agents import Agents
 from fsapp.store.calls import Calls
 from fsapp.store.contacts import Contacts
 from fsapp.store.database import Database
 from fsapp.store.organizations import Organizations
 from fsapp.switch.control import Control
-from fsapp.switch.listener import Listener
+from fsapp.switch.listener import Listener, PeerLimits
 from fsapp.web.app import build
 from fsapp.web.server import WebServer
 
@@ -109,8 +109,7 @@ class Service:
             self.contacts, self.organizations, shown.waiting_amber, shown.waiting_red
         )
         self.desk = Desk(parts, self.calls, self.agents, directory, health)
-        host, port = settings.outbound.listen
-        self.listener = Listener(host, port, settings.outbound.allow, self._handler)
+        self.listener = _listener(settings.outbound, self._handler)
         try:
             self.server = WebServer(build(self.desk, self.agents, settings), settings.http)
         except BaseException:
@@ -156,9 +155,14 @@ def _asked_to_stop(asked: threading.Event, number: int) -> None:
 
 
 def _raise_descriptor_limit() -> None:
-    """Each call holds two descriptors, each web thread that has read the database two more."""
+    """Each call holds three descriptors, each web thread that has read the database two more."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _listener(outbound: Outbound, handler: EventHandler) -> Listener:
+    limits = PeerLimits(outbound.handshake_timeout, outbound.handshakes, outbound.connections)
+    return Listener(*outbound.listen, outbound.allow, handler, limits)
 
 
 def _options(settings: Settings) -> Options:

@@ -96,6 +96,9 @@ class Outbound:
     advertise: Address = _row(
         None, ADDRESS, "what FreeSWITCH is told to connect to for legs the app originates"
     )
+    connections: int = _row(10000, whole(1, 100000), "at most so many; others are closed")
+    handshakes: int = _row(200, whole(1, 10000), "unfinished ones at a time; others wait")
+    handshake_timeout: float = _row(5.0, seconds(0.1, 60), "until a channel's data is here")
 
     def __post_init__(self) -> None:
         if self.advertise is None:

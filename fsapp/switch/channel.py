@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["Channel", "Event", "Headers", "Reply", "harmless"]
+__all__ = ["HEADERS", "Channel", "Event", "Headers", "Reply", "harmless"]
 
 LONGEST_TEXT = 256
 LONGEST_VALUE = 2048
@@ -28,6 +28,29 @@ _VARIABLES = (
     "fsapp_agent",
     "fsapp_call",
 )
+
+
+HEADERS = frozenset(
+    {
+        "Answer-State",
+        "Application",
+        "Application-Response",
+        "Application-UUID",
+        "Caller-Caller-ID-Name",
+        "Caller-Caller-ID-Number",
+        "Caller-Context",
+        "Caller-Destination-Number",
+        "Channel-State",
+        "Event-Name",
+        "Hangup-Cause",
+        "Job-UUID",
+        "Other-Leg-Unique-ID",
+        "Unique-ID",
+        *(f"variable_{name}" for name in _VARIABLES),
+    }
+)
+"""Every header that is read here. The others are left out before python-ESL sees them
+(``frames.py``): whoever reads one more adds it."""
 
 
 class Headers(Protocol):

@@ -1,16 +1,14 @@
-"""One Event Socket connection, received by python-ESL on a thread of its own.
+"""One Event Socket connection, received on a thread of its own.
 
-The law of this file (freeswitch.md §1): only the receiving thread ever reads from python-ESL,
-everybody else only sends; replies come in the order of the commands. :meth:`Connection.post`
-does no I/O, so it may be called under a lock and keeps the order decided there;
-:meth:`Connection.flush` writes what was posted in one piece and is called without locks.
-The descriptor belongs to python-ESL alone; a duplicate of it is kept only to end the
-connection from another thread (closing the original would free its number for another call).
+The law of this file (freeswitch.md §1): only the receiving thread ever reads, everybody else only
+sends; replies come in the order of the commands. :meth:`Connection.post` does no I/O, so it may be
+called under a lock and keeps the order decided there; :meth:`Connection.flush` writes what was
+posted in one piece and is called without locks. Other threads end a connection by shutting it
+down; only the receiving one closes it (its number would go to another call).
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import socket
 import struct
@@ -20,6 +18,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from fsapp.switch.channel import Channel, Event, Headers, Reply
+from fsapp.switch.wire import BadFrame, Wire
 
 __all__ = ["Connection", "Handler", "OnReply", "prepare"]
 
@@ -61,11 +60,10 @@ def prepare(sock: socket.socket) -> None:
 
 
 class Connection:
-    """``esl`` is an ``ESL.ESLconnection``; ``tap`` a duplicate of its socket."""
+    """``wire`` has its hand-shake behind it and is this object's from here on."""
 
-    def __init__(self, esl: Any, tap: socket.socket, name: str) -> None:
-        self._esl = esl
-        self._tap = tap
+    def __init__(self, wire: Wire, name: str) -> None:
+        self._wire = wire
         self.name = name
         self.uuid = ""
         self.superseded = False
@@ -82,7 +80,7 @@ class Connection:
 
     def info(self) -> Headers:
         """The channel's data as FreeSWITCH sent it on connecting."""
-        headers: Headers = self._esl.getInfo()
+        headers: Headers = self._wire.info()
         return headers
 
     def post(self, *commands: str, on_reply: OnReply | None = None) -> None:
@@ -105,14 +103,16 @@ class Connection:
 
     def close(self) -> None:
         """Ends the connection; the receiving thread notices and cleans up."""
-        with contextlib.suppress(OSError):
-            self._tap.shutdown(socket.SHUT_RDWR)
+        self._wire.close()
 
     def receive(self, handler: Handler) -> None:
         """Reads until the connection ends; for the receiving thread."""
         try:
-            while self._receive_one(handler):
-                pass
+            for event in self._wire.events():
+                if not self._received(event, handler):
+                    break
+        except BadFrame as error:
+            log.warning("%r: closed, it is not FreeSWITCH's Event Socket: %s", self, error)
         finally:
             self._end()
             handler.disconnected(self)
@@ -129,12 +129,11 @@ class Connection:
                 self._waiting.extend(on_reply for _, on_reply in batch)
         if not usable:
             _answer_lost([on_reply for _, on_reply in batch])
-        elif self._esl.send("".join(command for command, _ in batch)) != 0:
+        elif not self._wire.send("".join(command for command, _ in batch)):
             log.warning("%r: cannot be written to; closing it", self)
             self.close()
 
-    def _receive_one(self, handler: Handler) -> bool:
-        event = self._esl.recvEvent()
+    def _received(self, event: Any, handler: Handler) -> bool:
         name = event.getType() if event is not None else "SERVER_DISCONNECTED"
         if name == "SERVER_DISCONNECTED":
             return False
@@ -178,10 +177,10 @@ class Connection:
             self.closed = True
             waiting, self._waiting = list(self._waiting), deque()
         _answer_lost(waiting)
-        # Nobody may be writing while python-ESL gives the descriptor's number back.
+        self._wire.close()
+        # Nobody may be writing while the descriptor's number is given back.
         with self._writing:
-            self._esl.disconnect()
-        self._tap.close()
+            self._wire.release()
         self.flush()
 
 

@@ -6,16 +6,15 @@ It rings phones for agents who have no leg yet, and asks which channels are aliv
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import threading
+import time
 from collections.abc import Callable
-
-import ESL
 
 from fsapp.switch import commands
 from fsapp.switch.connection import Connection, Handler, prepare
 from fsapp.switch.pulse import Later, Pulse
+from fsapp.switch.wire import BadFrame, Wire
 
 __all__ = ["Control"]
 
@@ -24,6 +23,8 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 GREETING_SECONDS = 5.0
+MOST_LISTED = 67_108_864
+"""Bytes that a list of all channels may have; a channel takes about 1,000."""
 
 
 class Control:
@@ -93,46 +94,45 @@ class Control:
 
     def _connect(self) -> Connection | None:
         try:
-            self._try()
+            return Connection(self._logged_in(), "control")
         except _Refused as refusal:
             self._fail(f"FreeSWITCH at {self._where} {refusal}")
-            return None
-        except OSError as error:
+        except (OSError, BadFrame) as error:
             self._fail(
-                f"FreeSWITCH does not answer at {self._where}: {error.strerror or error}; start it "
+                f"FreeSWITCH does not answer at {self._where}: {_words(error)}; start it "
                 "with mod_event_socket, or correct control.address"
             )
-            return None
-        esl = ESL.ESLconnection(self._host, self._port, self._password)
-        if not esl.connected():
-            self._fail(f"FreeSWITCH at {self._where} closed the connection")
-            return None
-        tap = socket.socket(fileno=os.dup(esl.socketDescriptor()))
-        prepare(tap)
-        return Connection(esl, tap, "control")
+        return None
 
-    def _try(self) -> None:
-        """Logs in once within a limit. python-ESL waits without one, for a peer that says nothing
-        or is frozen; what has answered here answers there."""
-        with socket.create_connection((self._host, self._port), GREETING_SECONDS) as sock:
-            sock.settimeout(GREETING_SECONDS)
-            greeting = sock.recv(256)
-            if b"rude-rejection" in greeting:
-                raise _Refused(
-                    "turns this machine away: allow it by apply-inbound-acl in its "
-                    "event_socket.conf.xml"
-                )
-            if b"auth/request" not in greeting:
-                raise OSError("what answers there is no Event Socket")
-            sock.sendall(f"auth {self._password}\n\n".encode())
-            answer = sock.recv(256)
-            if not answer:
-                raise OSError("it closed the connection")
-            if b"+OK" not in answer:
-                raise _Refused(
-                    "refused the control password: set control.password to the one in its "
-                    "event_socket.conf.xml"
-                )
+    def _logged_in(self) -> Wire:
+        deadline = time.monotonic() + GREETING_SECONDS
+        sock = socket.create_connection((self._host, self._port), GREETING_SECONDS)
+        prepare(sock)
+        wire = Wire(sock, MOST_LISTED)
+        try:
+            self._log_in(wire, deadline)
+        except BaseException:
+            wire.release()
+            raise
+        return wire
+
+    def _log_in(self, wire: Wire, deadline: float) -> None:
+        greeting = wire.greeted(deadline)
+        if greeting.kind == "text/rude-rejection":
+            raise _Refused(
+                "turns this machine away: allow it by apply-inbound-acl in its "
+                "event_socket.conf.xml"
+            )
+        if greeting.kind != "auth/request":
+            raise BadFrame(f"its greeting is {greeting.kind[:64]!r}")
+        wire.send(f"auth {self._password}\n\n")
+        answer = wire.greeted(deadline)
+        if not answer.reply.startswith("+OK"):
+            raise _Refused(
+                "refused the control password: set control.password to the one in its "
+                "event_socket.conf.xml"
+            )
+        wire.begin(answer)
 
     def _fail(self, why: str) -> None:
         if why != self._failure:
@@ -167,3 +167,9 @@ class Control:
 
 class _Refused(Exception):
     """FreeSWITCH is there and does not want us: what it does, and what to do about it."""
+
+
+def _words(error: OSError | BadFrame) -> str:
+    if isinstance(error, BadFrame):
+        return f"what answers there is no Event Socket, {error}"
+    return error.strerror or str(error)

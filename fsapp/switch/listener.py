@@ -1,13 +1,12 @@
 """Accepts the connections that FreeSWITCH's ``socket`` application opens.
 
-The law of this file: nothing of a peer's bytes reaches python-ESL before the peer is accepted
-(``outbound.allow``), a hand-shake has a time limit, and every accepted descriptor has one
-thread that owns and closes it.
+The law of this file: a peer that is not in ``outbound.allow`` is closed before a byte is read;
+hand-shakes are limited in time and number, connections in number; every accepted descriptor has
+one thread that owns and closes it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import logging
 import select
@@ -15,38 +14,58 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-
-import ESL
+from dataclasses import dataclass
 
 from fsapp.switch import commands
 from fsapp.switch.channel import Channel
 from fsapp.switch.connection import Connection, Handler, prepare
+from fsapp.switch.wire import BadFrame, Wire
 
-__all__ = ["Listener"]
+__all__ = ["Listener", "PeerLimits"]
 
 log = logging.getLogger(__name__)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-HANDSHAKE_SECONDS = 5.0
 PAUSE_SECONDS = 0.2
 LINGER_SECONDS = 5
 BACKLOG = 512
 
 
+@dataclass(frozen=True, slots=True)
+class PeerLimits:
+    """What peers may cost. ``handshake_seconds``: from accepting a peer to the last byte of its
+    channel's data; ``handshakes``: how many may be unfinished, the next ones wait to be accepted;
+    ``connections``: how many there may be altogether, the next ones are closed."""
+
+    handshake_seconds: float = 5.0
+    handshakes: int = 200
+    connections: int = 10_000
+
+
 class Listener:
     """Listens at ``host``:``port``; tells ``handler`` of each channel that connects."""
 
-    def __init__(self, host: str, port: int, allow: Sequence[Network], handler: Handler) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        allow: Sequence[Network],
+        handler: Handler,
+        limits: PeerLimits | None = None,
+    ) -> None:
         self._allow = allow
         self._handler = handler
+        self._limits = limits or PeerLimits()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
         self._stopping = threading.Event()
         self._closing = threading.Event()
         """Whether connections are ended, not only refused."""
         self._lock = threading.Lock()
-        self._unfinished: dict[socket.socket, float] = {}
+        self._unfinished: set[Wire] = set()
+        self._places = threading.Semaphore(self._limits.handshakes)
+        """As many as hand-shakes may begin now."""
         self._connections: set[Connection] = set()
         self._threads: set[threading.Thread] = set()
         self._acceptor = threading.Thread(target=self._accept, name="call-listener", daemon=True)
@@ -82,8 +101,8 @@ class Listener:
         with self._lock:
             unfinished, connections = list(self._unfinished), list(self._connections)
             threads = list(self._threads)
-        for tap in unfinished:
-            _shut_down(tap)
+        for wire in unfinished:
+            wire.close()
         for connection in connections:
             connection.close()
         deadline = time.monotonic() + limit
@@ -92,24 +111,28 @@ class Listener:
 
     def _accept(self) -> None:
         while not self._stopping.is_set():
-            ready, _, _ = select.select([self._socket], [], [], 0.2)
-            if ready:
-                self._take()
-            self._end_unfinished()
+            if not self._places.acquire(timeout=PAUSE_SECONDS):
+                continue
+            ready, _, _ = select.select([self._socket], [], [], PAUSE_SECONDS)
+            if not ready or not self._taken():
+                self._places.release()
 
-    def _take(self) -> None:
+    def _taken(self) -> bool:
+        """Whether a peer has begun its hand-shake, which then gives the place back."""
         try:
-            self._admit(*self._socket.accept())
+            return self._admitted(*self._socket.accept())
         except (OSError, RuntimeError) as error:
             # No descriptor or no thread left: later there may be, and nothing is gained by haste.
             log.error("a connection cannot be taken: %s", error)
             self._stopping.wait(PAUSE_SECONDS)
+            return False
 
-    def _admit(self, peer: socket.socket, address: tuple[str, int]) -> None:
-        if not self._allowed(address[0]):
-            log.warning("outbound connection from %s refused: not in outbound.allow", address[0])
+    def _admitted(self, peer: socket.socket, address: tuple[str, int]) -> bool:
+        why = self._why_not(address[0])
+        if why is not None:
+            log.warning("outbound connection from %s refused: %s", address[0], why)
             peer.close()
-            return
+            return False
         prepare(peer)
         thread = threading.Thread(
             target=self._serve, args=(peer, f"{address[0]}:{address[1]}"), name="call", daemon=True
@@ -123,6 +146,14 @@ class Listener:
                 self._threads.discard(thread)
             peer.close()
             raise
+        return True
+
+    def _why_not(self, host: str) -> str | None:
+        if not self._allowed(host):
+            return "not in outbound.allow"
+        if len(self._threads) >= self._limits.connections:
+            return f"there are {self._limits.connections} already (outbound.connections)"
+        return None
 
     def _allowed(self, host: str) -> bool:
         peer = ipaddress.ip_address(host.partition("%")[0])
@@ -130,40 +161,39 @@ class Listener:
             peer = peer.ipv4_mapped
         return any(peer in network for network in self._allow)
 
-    def _end_unfinished(self) -> None:
-        limit = time.monotonic() - HANDSHAKE_SECONDS
-        with self._lock:
-            late = [tap for tap, since in self._unfinished.items() if since < limit]
-        for tap in late:
-            log.warning("a peer did not finish its hand-shake in %s s; closing", HANDSHAKE_SECONDS)
-            _shut_down(tap)
-
     def _serve(self, peer: socket.socket, name: str) -> None:
         try:
-            connection = self._shake_hands(peer, name)
-            if connection is not None:
-                self._run(connection)
+            wire = Wire(peer)
+            try:
+                shaken = self._shake_hands(wire, name)
+            finally:
+                self._places.release()
+            if shaken:
+                self._run(Connection(wire, name))
         except Exception:
             log.exception("connection %s ended by a mistake of ours", name)
         finally:
             with self._lock:
                 self._threads.discard(threading.current_thread())
 
-    def _shake_hands(self, peer: socket.socket, name: str) -> Connection | None:
-        tap = peer.dup()
+    def _shake_hands(self, wire: Wire, name: str) -> bool:
         with self._lock:
-            self._unfinished[tap] = time.monotonic()
+            self._unfinished.add(wire)
         if self._closing.is_set():
-            _shut_down(tap)
-        # The descriptor is python-ESL's from here on: it closes it (freeswitch.md §1).
-        esl = ESL.ESLconnection(peer.detach())
-        with self._lock:
-            del self._unfinished[tap]
-        if not esl.connected():
-            log.warning("%s: no hand-shake", name)
-            tap.close()
-            return None
-        return Connection(esl, tap, name)
+            wire.close()
+        shaken = False
+        try:
+            wire.send("connect\n\n")
+            wire.begin(wire.greeted(time.monotonic() + self._limits.handshake_seconds))
+            shaken = True
+        except (OSError, BadFrame) as error:
+            log.warning("%s: no hand-shake: %s", name, error)
+        finally:
+            with self._lock:
+                self._unfinished.discard(wire)
+            if not shaken:
+                wire.release()
+        return shaken
 
     def _run(self, connection: Connection) -> None:
         channel = Channel.read(connection.info())
@@ -193,8 +223,3 @@ class Listener:
         except Exception:
             log.exception("%r could not be taken; closing it", connection)
             connection.close()
-
-
-def _shut_down(tap: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        tap.shutdown(socket.SHUT_RDWR)

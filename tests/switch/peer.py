@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
-import ESL
-
 from fsapp.switch.channel import Channel, Event
 from fsapp.switch.connection import Connection, prepare
+from fsapp.switch.wire import Wire
 
 LIMIT = 10.0
 UUID = "7b3f8c1a-0000-4000-8000-00000000cafe"
@@ -165,19 +164,16 @@ class NotingHandler:
         return [event.name for event in self.events]
 
 
-class CountingEsl:
-    """python-ESL's connection, noting what it is given to write."""
+class CountingWire(Wire):
+    """The app's side of a connection, noting what it is given to write."""
 
-    def __init__(self, esl: ESL.ESLconnection) -> None:
-        self._esl = esl
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
         self.writes: list[str] = []
 
-    def send(self, text: str) -> int:
+    def send(self, text: str) -> bool:
         self.writes.append(text)
-        return int(self._esl.send(text))
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._esl, name)
+        return super().send(text)
 
 
 class Line:
@@ -189,10 +185,9 @@ class Line:
             accepted, _ = server.accept()
         prepare(accepted)
         self.peer.channel_data()
-        tap = accepted.dup()
-        self.esl = CountingEsl(ESL.ESLconnection(accepted.detach()))
-        self.peer.expect("connect")
-        self.connection = Connection(self.esl, tap, "test")
+        self.wire = CountingWire(accepted)
+        self.wire.begin(self.wire.greeted(time.monotonic() + LIMIT))
+        self.connection = Connection(self.wire, "test")
         self.connection.uuid = UUID
         self.handler = NotingHandler()
         self.thread = threading.Thread(target=self.connection.receive, args=(self.handler,))

@@ -139,14 +139,14 @@ def test_an_answer_nobody_asked_for_is_passed_over(line: Line) -> None:
 def test_a_flush_writes_everything_posted_at_once(line: Line) -> None:
     line.connection.post("api 1\n\n", "api 2\n\n")
     line.connection.post("exit\n\n")
-    assert line.esl.writes == []
+    assert line.wire.writes == []
     line.connection.flush()
-    assert line.esl.writes == ["api 1\n\napi 2\n\nexit\n\n"]
+    assert line.wire.writes == ["api 1\n\napi 2\n\nexit\n\n"]
 
 
 def test_a_flush_of_nothing_writes_nothing(line: Line) -> None:
     line.connection.flush()
-    assert line.esl.writes == []
+    assert line.wire.writes == []
 
 
 def test_many_threads_posting_lose_nothing_and_keep_each_ones_order(line: Line) -> None:
@@ -166,7 +166,7 @@ def test_many_threads_posting_lose_nothing_and_keep_each_ones_order(line: Line) 
     with ThreadPoolExecutor(threads) as pool:
         heard = list(pool.map(talk, range(threads)))
     assert heard == [[f"{name} {number}" for number in range(each)] for name in range(threads)]
-    written = "".join(line.esl.writes).split("\n\n")[:-1]
+    written = "".join(line.wire.writes).split("\n\n")[:-1]
     for name in range(threads):
         mine = [command for command in written if command.startswith(f"api {name} ")]
         assert mine == [f"api {name} {number}" for number in range(each)]
@@ -192,7 +192,7 @@ def test_what_is_posted_to_a_closed_connection_is_lost_at_once(line: Line) -> No
     line.connection.flush()
     assert answer.result(0) == Reply("", lost=True)
     assert answer.result().refused
-    assert line.esl.writes == []
+    assert line.wire.writes == []
 
 
 def test_posters_against_the_end_of_the_connection_are_all_answered(line: Line) -> None:
@@ -260,4 +260,4 @@ def test_a_peer_that_reads_nothing_does_not_hold_posters(line: Line) -> None:
     """Posting does no I/O: only who flushes can be held by a slow peer."""
     for number in range(20_000):
         line.connection.post(f"api {number} {'x' * 200}\n\n")
-    assert line.esl.writes == []
+    assert line.wire.writes == []

@@ -6,15 +6,15 @@ import errno
 import ipaddress
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 
 import pytest
 
-from fsapp.switch import listener as listener_module
 from fsapp.switch.channel import Channel, Headers, Reply
-from fsapp.switch.listener import Listener
+from fsapp.switch.listener import Listener, PeerLimits
 from tests.switch.peer import LIMIT, UUID, NotingHandler, Peer, nothing_left, wait_until
 
 SUBSCRIPTION = ("linger 5", "myevents")
@@ -38,9 +38,11 @@ def listener(handler: NotingHandler) -> Iterator[Listener]:
     listener.stop()
 
 
-def listen(handler: NotingHandler, *allowed: str, host: str = "127.0.0.1") -> Listener:
+def listen(
+    handler: NotingHandler, *allowed: str, host: str = "127.0.0.1", limits: PeerLimits | None = None
+) -> Listener:
     networks = [ipaddress.ip_network(text) for text in allowed or ("127.0.0.0/8",)]
-    listener = Listener(host, 0, networks, handler)
+    listener = Listener(host, 0, networks, handler, limits)
     listener.start()
     return listener
 
@@ -121,10 +123,8 @@ def test_an_ipv6_peer_is_not_let_in_by_an_ipv4_network(handler: NotingHandler) -
     listener.stop()
 
 
-def test_a_hand_shake_that_never_finishes_is_ended(
-    listener: Listener, handler: NotingHandler, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(listener_module, "HANDSHAKE_SECONDS", 0.1)
+def test_a_hand_shake_that_never_finishes_is_ended(handler: NotingHandler) -> None:
+    listener = listen(handler, limits=PeerLimits(handshake_seconds=0.1))
     silent, dribbling = call(listener), call(listener)
     dribbling.send("Content-Type: command/reply\nUnique-")
     assert silent.ended()
@@ -132,12 +132,26 @@ def test_a_hand_shake_that_never_finishes_is_ended(
     assert handler.channels == []
     silent.close()
     dribbling.close()
+    listener.stop()
 
 
-def test_a_finished_hand_shake_outlives_the_limit(
-    listener: Listener, handler: NotingHandler, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(listener_module, "HANDSHAKE_SECONDS", 0.1)
+def test_a_hand_shake_that_goes_on_and_on_is_ended(handler: NotingHandler) -> None:
+    listener = listen(handler, limits=PeerLimits(handshake_seconds=0.3))
+    peer = call(listener)
+    peer.expect("connect")
+    began = time.monotonic()
+    with suppress(ConnectionError):
+        while time.monotonic() - began < LIMIT:
+            peer.send("A")
+            time.sleep(0.02)
+    assert time.monotonic() - began < LIMIT
+    assert handler.channels == []
+    peer.close()
+    listener.stop()
+
+
+def test_a_finished_hand_shake_outlives_the_limit(handler: NotingHandler) -> None:
+    listener = listen(handler, limits=PeerLimits(handshake_seconds=0.3))
     peer, silent = shake_hands(listener), call(listener)
     assert silent.ended()
     handler.connections[0].post("api status\n\n")
@@ -145,6 +159,106 @@ def test_a_finished_hand_shake_outlives_the_limit(
     peer.expect("api status")
     peer.close()
     silent.close()
+    listener.stop()
+
+
+def test_unfinished_hand_shakes_are_limited_and_the_next_waits_its_turn(
+    handler: NotingHandler,
+) -> None:
+    listener = listen(handler, limits=PeerLimits(handshake_seconds=LIMIT, handshakes=2))
+    silent = [call(listener) for _ in range(2)]
+    for peer in silent:
+        peer.expect("connect")
+    third = call(listener)
+    third.sock.settimeout(0.3)
+    with pytest.raises(TimeoutError):
+        third.read()
+    assert len(listener._threads) == 2
+    silent[0].close()
+    third.sock.settimeout(LIMIT)
+    third.expect("connect")
+    third.channel_data()
+    wait_until(lambda: handler.channels, "the third was not told of")
+    third.close()
+    silent[1].close()
+    listener.stop()
+
+
+def test_connections_beyond_the_limit_are_closed(handler: NotingHandler) -> None:
+    listener = listen(handler, limits=PeerLimits(connections=1))
+    first, second = shake_hands(listener), call(listener)
+    assert second.read() is None
+    second.close()
+    first.close()
+    wait_until(lambda: not listener._threads, "the first is still counted")
+    shake_hands(listener).close()
+    listener.stop()
+
+
+HOSTILE = {
+    "a negative length": b"Content-Type: api/response\nContent-Length: -5\n\n" + b"A" * 60_000,
+    "an absurd length": b"Content-Type: api/response\nContent-Length: 9223372036854775000\n\n",
+    "a line without an end": b"A: " + b"x" * 2_000_000,
+    "headers without an end": b"A: b\n" * 400_000,
+    "binary": bytes(range(256)) * 4000,
+    "nuls": b"\0" * 1_000_000,
+    "http": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "tls": b"\x16\x03\x01\x02\x00\r\n" * 1000,
+    "an event beyond the limit": b"Content-Type: text/event-plain\nContent-Length: 2000000\n\n",
+}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE.keys())
+@pytest.mark.parametrize("shaken", [False, True], ids=["greeting", "later"])
+def test_a_hostile_peer_is_closed_and_the_others_go_on(
+    listener: Listener, handler: NotingHandler, hostile: bytes, shaken: bool
+) -> None:
+    """python-ESL would crash, hang or eat all memory on most of these (measured)."""
+    good = shake_hands(listener)
+    peer = shake_hands(listener) if shaken else call(listener)
+    with suppress(OSError):
+        peer.sock.sendall(hostile)
+        peer.ended()
+    good.event("CHANNEL_ANSWER", Unique_ID=UUID)
+    wait_until(lambda: handler.names() == ["CHANNEL_ANSWER"], "the good one was not heard")
+    wait_until(lambda: len(listener._threads) == 1, "the bad one was not closed")
+    peer.close()
+    good.close()
+
+
+SURVIVED = {
+    "an array in an array": "Caller-Caller-ID-Name: " + "ARRAY::" * 20_000,
+    "a long array": "Caller-Caller-ID-Name: ARRAY::" + "a|:" * 50_000,
+    "many indexes": "".join(f"h{number}[4000]: x\n" for number in range(20_000)),
+    "many headers": "a: b\n" * 100_000,
+    "broken encoding": "Hangup-Cause: %\nApplication: %4\nJob-UUID: %zz\nChannel-State: %00x",
+    "a body as header": "_body: x\n_body: y",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("text", SURVIVED.values(), ids=SURVIVED.keys())
+def test_an_event_that_would_cost_python_esl_dear_is_read_like_any_other(
+    listener: Listener, handler: NotingHandler, text: str
+) -> None:
+    peer = shake_hands(listener)
+    body = f"Event-Name: CHANNEL_ANSWER\nUnique-ID: {UUID}\n{text}\n\n"
+    began = time.monotonic()
+    peer.send(f"Content-Length: {len(body)}\nContent-Type: text/event-plain\n\n{body}")
+    wait_until(lambda: handler.names() == ["CHANNEL_ANSWER"], "it was not read")
+    assert time.monotonic() - began < 3.0
+    assert handler.events[0].uuid == UUID
+    peer.close()
+
+
+def test_ten_thousand_events_at_once_are_all_told(
+    listener: Listener, handler: NotingHandler
+) -> None:
+    peer = shake_hands(listener)
+    body = f"Event-Name: CHANNEL_ANSWER\nUnique-ID: {UUID}\n\n"
+    peer.send(f"Content-Length: {len(body)}\nContent-Type: text/event-plain\n\n{body}" * 10_000)
+    wait_until(lambda: len(handler.events) == 10_000, "some were lost")
+    peer.close()
 
 
 def test_a_peer_that_leaves_during_the_hand_shake_leaves_nothing(

@@ -1,0 +1,160 @@
+"""What may come before python-ESL's eyes: whole frames, built anew from what fsapp reads.
+
+The law of this file: nothing a peer sends reaches python-ESL as it was sent. python-ESL dies of a
+``Content-Length`` that is negative or absurd, takes gigabytes for an ``ARRAY::`` in an ``ARRAY::``
+(which a caller's name may hold), waits for ever behind a NUL and searches a line without an end
+again with every read (all measured, docs/freeswitch.md §8). Here a frame is cut out of the stream
+within limits; of its headers those that somebody reads are kept, once each, their text made
+harmless. Whatever breaks the rules is a :class:`BadFrame`, which ends that connection and no other.
+
+It also pays: of 190 headers python-ESL parses a dozen.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from fsapp.switch.channel import HEADERS
+
+__all__ = ["MOST_BODY", "BadFrame", "Frame", "Frames"]
+
+MOST_HEAD = 262_144
+"""Bytes of a frame's headers; FreeSWITCH's largest, a channel's data, has about 15,000."""
+MOST_BODY = 1_048_576
+"""Bytes of a frame's body, unless a connection expects lists."""
+LONGEST_VALUE = 8192
+_MOST_KEPT = 65_000
+"""python-ESL cuts a frame's headers at 65,535 bytes."""
+_LONGEST_JOB = 4096
+
+_KEPT = frozenset(name.encode() for name in HEADERS)
+_KEPT_OF_FRAME = _KEPT | {b"Content-Type", b"Content-Disposition", b"Reply-Text"}
+_LENGTH = b"Content-Length"
+_DIGITS = re.compile(rb"[0-9]{1,18}")
+
+_Lines = dict[bytes, bytes]
+
+
+class BadFrame(Exception):
+    """The peer does not speak Event Socket as FreeSWITCH does; the sentence says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame: its ``Content-Type``, its reply, and the bytes python-ESL may have."""
+
+    kind: str
+    reply: str
+    data: bytes
+
+
+class Frames:
+    """Cuts one connection's stream into frames whose bodies have at most ``most_body`` bytes."""
+
+    def __init__(self, most_body: int = MOST_BODY) -> None:
+        self._most_body = most_body
+        self._buffer = bytearray()
+        self._searched = 0
+        self._head: _Lines | None = None
+        self._head_length = 0
+        self._length = 0
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """The frames that ``data`` completes. Raises :class:`BadFrame`."""
+        self._buffer += data
+        frames = []
+        while self._has_head() and len(self._buffer) >= self._head_length + self._length:
+            frames.append(self._take())
+        return frames
+
+    def _has_head(self) -> bool:
+        if self._head is not None:
+            return True
+        if self._buffer[:1] == b"\n":  # a reply's text may end with one more
+            self._buffer = self._buffer.lstrip(b"\n")
+        end = self._buffer.find(b"\n\n", self._searched)
+        if (len(self._buffer) if end < 0 else end) > MOST_HEAD:
+            raise BadFrame(f"its headers have more than {MOST_HEAD} bytes")
+        if end < 0:
+            if b"\r\n" in self._buffer:
+                raise BadFrame("its lines end otherwise")
+            self._searched = max(0, len(self._buffer) - 1)
+            return False
+        self._begin(bytes(self._buffer[: end + 1]), end + 2)
+        return True
+
+    def _begin(self, head: bytes, length: int) -> None:
+        self._head, self._head_length, self._searched = _kept(head, _KEPT_OF_FRAME), length, 0
+        self._length = self._body_length(head)
+
+    def _body_length(self, head: bytes) -> int:
+        start = len(_LENGTH)
+        lines = [line for line in head.split(b"\n") if line[:start].lower() == _LENGTH.lower()]
+        lengths = [line[start:].partition(b":")[2].strip() for line in lines]
+        if not lengths:
+            return 0
+        length = lengths[0]
+        if len(lengths) > 1 or not _DIGITS.fullmatch(length):
+            raise BadFrame("its Content-Length is no length")
+        if int(length) > self._most_body:
+            raise BadFrame(f"its Content-Length is over {self._most_body}")
+        return int(length)
+
+    def _take(self) -> Frame:
+        assert self._head is not None
+        end = self._head_length + self._length
+        body = bytes(self._buffer[self._head_length : end])
+        del self._buffer[:end]
+        head, self._head = self._head, None
+        kind = unquote_to_bytes(head.get(b"Content-Type", b"")).decode("latin-1").lower()
+        reply = unquote_to_bytes(head.get(b"Reply-Text", b"")).decode("utf-8", "replace").strip()
+        return Frame(kind, reply, _built(head, _body(kind, body)))
+
+
+def _body(kind: str, body: bytes) -> bytes:
+    """What python-ESL may see of a body; nobody here asked for anything but these kinds."""
+    if kind == "text/event-plain":
+        return _event(body)
+    if kind in ("api/response", "text/disconnect-notice"):
+        return body
+    return b""
+
+
+def _event(body: bytes) -> bytes:
+    """An event, which is headers again; a background job has its result as body."""
+    head, _, rest = body.partition(b"\n\n")
+    lines = _kept(head + b"\n", _KEPT)
+    is_job = lines.get(b"Event-Name") == b"BACKGROUND_JOB"
+    return _built(lines, rest[:_LONGEST_JOB] if is_job else b"")
+
+
+def _built(lines: _Lines, body: bytes) -> bytes:
+    head = b"".join(b"%s: %s\n" % line for line in lines.items())
+    if len(head) > _MOST_KEPT:
+        raise BadFrame(f"what is read of its headers has more than {_MOST_KEPT} bytes")
+    if body:
+        return b"%s%s: %d\n\n%s" % (head, _LENGTH, len(body), body)
+    return head + b"\n"
+
+
+def _kept(head: bytes, names: frozenset[bytes]) -> _Lines:
+    """The lines of these names, the first of each, their values harmless."""
+    lines: _Lines = {}
+    for line in head.split(b"\n"):
+        name, _, value = line.partition(b":")
+        if name in names and name not in lines:
+            value = _harmless(value.strip())
+            if value:
+                lines[name] = value
+    return lines
+
+
+def _harmless(value: bytes) -> bytes:
+    """``value``, as long as it may be, and no list: python-ESL would take it apart."""
+    value = value[:LONGEST_VALUE].replace(b"\0", b"")
+    plain = unquote_to_bytes(value) if b"%" in value else value
+    if b"ARRAY::" not in plain:
+        return value
+    return quote_from_bytes(plain.replace(b"ARRAY::", b"ARRAY :"), safe=" ").encode()

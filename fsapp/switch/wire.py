@@ -1,0 +1,118 @@
+"""One Event Socket connection with python-ESL behind a guard.
+
+The law of this file: python-ESL never has the peer's socket. It sits at one end of a socket pair,
+whose other end is given the frames that ``frames.py`` has built: whole ones only, so it never
+waits, and it can neither crash, hang nor grow by what a peer sends. Receiving and decoding are the
+same thread's work. Whoever writes, writes to the peer's socket, which is this object's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import ESL
+
+from fsapp.switch.frames import MOST_BODY, BadFrame, Frame, Frames
+
+__all__ = ["BadFrame", "Wire"]
+
+_CHUNK = 65536
+_AT_ONCE = 65536
+"""How much is given to python-ESL in one write; the pair's buffer holds three times as much."""
+_REPLIES = ("command/reply", "api/response")
+
+
+class Wire:
+    """``sock`` is connected and prepared; it is this object's from here on."""
+
+    def __init__(self, sock: socket.socket, most_body: int = MOST_BODY) -> None:
+        self._sock = sock
+        self._frames = Frames(most_body)
+        self._waiting: list[Frame] = []
+        self._near: socket.socket | None = None
+        self._esl: Any = None
+
+    def send(self, text: str) -> bool:
+        """Writes all of it to the peer; whether that was possible."""
+        try:
+            self._sock.sendall(text.encode("utf-8", "replace"))
+        except OSError:
+            return False
+        return True
+
+    def greeted(self, deadline: float) -> Frame:
+        """The next frame, for hand-shakes. ``deadline`` is on the monotonic clock.
+
+        Raises ``TimeoutError``, ``ConnectionError`` when the peer leaves, or :class:`BadFrame`.
+        """
+        while not self._waiting:
+            self._sock.settimeout(max(0.001, deadline - time.monotonic()))
+            data = self._sock.recv(_CHUNK)
+            if not data:
+                raise ConnectionError("it closed the connection")
+            self._waiting = self._frames.feed(data)
+        self._sock.settimeout(None)
+        return self._waiting.pop(0)
+
+    def begin(self, greeting: Frame) -> None:
+        """Puts python-ESL behind the guard; ``greeting`` is what it hears to its ``connect``."""
+        if greeting.kind not in _REPLIES:
+            raise BadFrame(f"it greets with {greeting.kind[:64]!r}")
+        far, self._near = socket.socketpair()
+        self._near.sendall(greeting.data)
+        self._esl = ESL.ESLconnection(far.detach())
+        self._near.recv(_CHUNK)
+
+    def info(self) -> Any:
+        """The greeting, as python-ESL has read it."""
+        return self._esl.getInfo()
+
+    def events(self) -> Iterator[Any]:
+        """What the peer says until it leaves, each an ``ESL.ESLevent``. Raises BadFrame."""
+        yield from self._decoded(self._waiting)
+        while data := self._received():
+            yield from self._decoded(self._frames.feed(data))
+
+    def close(self) -> None:
+        """Ends the connection; whoever receives notices."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def release(self) -> None:
+        """Gives the descriptors back; for the receiving thread, when nobody writes any more."""
+        self._sock.close()
+        if self._near is not None:
+            self._near.close()
+        if self._esl is not None:
+            self._esl.disconnect()
+
+    def _received(self) -> bytes:
+        try:
+            return self._sock.recv(_CHUNK)
+        except OSError:
+            return b""
+
+    def _decoded(self, frames: list[Frame]) -> Iterator[Any]:
+        data = b"".join(frame.data for frame in frames)
+        if len(data) <= _AT_ONCE:
+            return self._through(data, len(frames))
+        return (event for frame in frames for event in self._through(frame.data, 1))
+
+    def _through(self, data: bytes, count: int) -> Iterator[Any]:
+        """``count`` events that python-ESL makes of ``data``."""
+        assert self._near is not None
+        if len(data) <= _AT_ONCE:
+            if data:
+                self._near.sendall(data)
+            yield from (self._esl.recvEvent() for _ in range(count))
+            return
+        # More than the pair holds: somebody has to write while python-ESL reads.
+        writer = threading.Thread(target=self._near.sendall, args=(data,), daemon=True)
+        writer.start()
+        yield self._esl.recvEvent()
+        writer.join()
