@@ -22,6 +22,7 @@ CALLER_VARIABLES = {
     "fsapp_greeting",
     "fsapp_music",
     "fsapp_announcement",
+    "fsapp_overflow_announcement",
 }
 """What a caller's X-Var-… headers may set: caller_variables.xml and sipp/callers.xml know these."""
 

@@ -1,0 +1,151 @@
+"""A caller left on hold too long rings her agent back, then returns to the head of the queue."""
+
+import time
+
+import pytest
+
+from .actors import Agent, Caller, Callers, Desk
+from .app import App
+from .expect import owned
+from .record import events
+
+HOLD = 1
+RING = 3
+
+SETTINGS = {
+    "park": {"recall_after": HOLD},
+    "phone": {"ring_timeout": RING, "idle_timeout": 60},
+}
+
+BACK = 10.0
+"""How long the dialplan may take to bring a caller back, in seconds."""
+
+
+@pytest.fixture
+def on_hold(a_caller: Callers, anna: Agent) -> Caller:
+    """Anna has put a caller on hold."""
+    caller = a_caller.waits()
+    anna.picks_up(caller)
+    anna.parks()
+    return caller
+
+
+def test_it_is_shown_when_she_will_ring_back(on_hold: Caller, desk: Desk):
+    call = desk.call(on_hold)
+    assert call is not None
+    assert 0 <= int(call["recall_at"]) - int(call["parked_at"]) - HOLD <= 1
+
+
+def test_she_rings_her_agents_phone_anew_and_is_her_call_again(
+    on_hold: Caller, anna: Agent, desk: Desk, app: App
+):
+    held = anna.phone.is_up()
+    anna.phone.answers_after_ringing(0.5)
+    leg = anna.phone.rings()
+    assert leg != held
+    desk.sees(on_hold, "speaking")
+    anna.speaks_with(on_hold)
+    call = desk.call(on_hold)
+    assert call is not None
+    assert (call["recall_at"], call["assigned_to"]) == (None, "anna")
+    assert events(app, on_hold)[-3:] == ["call_park", "call_unpark", "call_pickup"]
+    anna.hangs_up(on_hold)
+    on_hold.is_cut_off()
+
+
+def test_an_agent_who_does_not_answer_loses_her_to_the_head_of_the_queue(
+    on_hold: Caller, a_caller: Callers, anna: Agent, bente: Agent, desk: Desk
+):
+    anna.phone.stays_silent()
+    earlier = a_caller.waits(fsapp_priority="9")
+    anna.phone.rings()
+    assert anna.is_now()["state"] == "ringing"
+    on_hold.is_queued(limit=RING + 5)
+    assert [call["id"] for call in desk.queue()] == [on_hold.id, earlier.id]
+    anna.phone.is_quiet()
+    on_hold.hears("music")
+    assert events(desk.app, on_hold)[-3:] == ["call_park", "call_unpark", "queue_join"]
+    assert bente.picks_up()["id"] == on_hold.id
+    bente.speaks_with(on_hold)
+
+
+def test_an_agent_in_another_conversation_is_not_rung(
+    on_hold: Caller, a_caller: Callers, anna: Agent, desk: Desk
+):
+    other = a_caller.waits()
+    anna.picks_up(other)
+    on_hold.is_queued()
+    anna.speaks_with(other)
+    assert len(anna.phone.legs()) == 1
+
+
+def test_a_paused_agent_is_not_rung(on_hold: Caller, anna: Agent, desk: Desk):
+    anna.phone.stays_silent()
+    anna.client.request("POST", "/agent/state", query={"state": "paused"})
+    try:
+        # Sooner than a phone that rings could be given up.
+        on_hold.is_queued(limit=RING)
+    finally:
+        anna.client.request("POST", "/agent/state", query={"state": "idle"})
+
+
+def test_a_phone_that_cannot_be_reached_costs_no_time(on_hold: Caller, anna: Agent):
+    anna.phone.is_unregistered()
+    on_hold.is_queued(limit=RING)
+
+
+def test_a_caller_who_hangs_up_while_it_rings_stops_the_phone(
+    on_hold: Caller, anna: Agent, desk: Desk
+):
+    anna.phone.stays_silent()
+    anna.phone.rings()
+    on_hold.hangs_up()
+    anna.phone.is_quiet()
+    assert desk.sees(on_hold, "hungup")["hangup_cause"]
+    anna.is_free()
+
+
+def test_her_own_hangup_while_it_rings_ends_the_call_and_stops_the_phone(
+    on_hold: Caller, anna: Agent
+):
+    anna.phone.stays_silent()
+    anna.phone.rings()
+    anna.hangs_up(on_hold)
+    on_hold.is_cut_off()
+    anna.phone.is_quiet()
+    anna.is_free()
+
+
+def test_who_is_taken_back_in_time_is_left_in_peace(on_hold: Caller, anna: Agent, app: App):
+    anna.unparks(on_hold)
+    # The promise is a time: what was set by park must not ring into this conversation.
+    time.sleep(HOLD + 1.2)
+    anna.speaks_with(on_hold)
+    assert events(app, on_hold).count("call_park") == 1
+
+
+def test_an_unpark_when_it_is_time_has_a_defined_answer(on_hold: Caller, anna: Agent, desk: Desk):
+    """Hers or the recall's: one of them joins the two."""
+    call = desk.call(on_hold)
+    assert call is not None
+    time.sleep(max(0.0, int(call["recall_at"]) - time.time()))
+    answer = anna.asks("unpark", on_hold)
+    assert answer.code in (200, 409), str(answer)
+    desk.sees(on_hold, "speaking")
+    anna.speaks_with(on_hold)
+    desk.is_consistent()
+
+
+def test_the_time_survives_a_restart(on_hold: Caller, anna: Agent, app: App, desk: Desk):
+    anna.phone.stays_silent()
+    app.restart()
+    anna.phone.rings(limit=BACK)
+    on_hold.is_queued(limit=BACK)
+
+
+def test_what_was_hers_is_no_longer(on_hold: Caller, anna: Agent, bente: Agent, desk: Desk):
+    anna.phone.is_unregistered()
+    on_hold.is_queued()
+    anna.is_free()
+    bente.picks_up(on_hold)
+    anna.is_refused(owned(on_hold, bente), "unpark", on_hold)
