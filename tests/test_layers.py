@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +111,17 @@ def test_sql_is_written_only_in_store() -> None:
         if part(path) != "store" and any(word in path.read_text("utf-8") for word in words)
     ]
     assert found == []
+
+
+def test_commands_to_freeswitch_are_built_in_one_module() -> None:
+    """Only there are arguments looked at before they go out (fsapp/switch/commands.py)."""
+    command = re.compile(r"""["'](bg)?api |["']sendmsg|["']uuid_\w+ """)
+    found = {
+        named(path)
+        for path in MODULES
+        if part(path) not in {"lab", "demo"} and command.search(path.read_text("utf-8"))
+    }
+    assert found == {"fsapp/switch/commands.py"}
 
 
 def test_nothing_but_declared_dependencies_is_imported() -> None:

@@ -1,6 +1,8 @@
 """The watcher's desk: what can be seen of calls, agents and channels, touching nothing."""
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 from .app import App
@@ -94,7 +96,15 @@ class Desk:
                 one["id"]: [state_of(one), *(one[key] for key in kept)] for one in self.agents()
             },
             "channels": self.channels(),
+            "last event": self.last_event(),
         }
+
+    def last_event(self) -> int:
+        """The number of the newest event of a call, read from the app's database."""
+        address = f"file:{self.app.database}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=5.0)) as database:
+            query = "SELECT max(number) FROM events WHERE call_id IS NOT NULL"
+            return int(database.execute(query).fetchone()[0] or 0)
 
     def settled_picture(self) -> dict[str, Any]:
         """The picture once three looks in a row show the same: what was under way is over."""

@@ -149,6 +149,18 @@ def test_no_agents_leg_ever_appears_as_a_call(
     assert mine.isdisjoint(desk.ids())
 
 
+def test_a_call_that_arrives_in_context_default_is_worked_like_any_other(
+    a_caller: Callers, anna: Agent, switch: Switch, desk: Desk
+):
+    assert switch.api("originate loopback/5901/default &park").startswith("+OK")
+    call = desk.sees_one_call("queued")
+    assert call["destination"] == "5901"
+    anna.picks_up(call)
+    anna.parks()
+    anna.unparks(call)
+    anna.hangs_up(call)
+
+
 def test_a_waiting_caller_is_answered_and_hears_music(a_caller: Callers, switch: Switch):
     caller = a_caller.waits()
     caller.hears("music")

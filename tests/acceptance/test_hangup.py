@@ -86,6 +86,23 @@ def test_a_call_that_is_being_picked_up_and_the_phone_stops(
     anna.is_free()
 
 
+def test_a_call_that_is_being_taken_back_and_the_phone_stops(
+    a_caller: Callers, anna: Agent, desk: Desk
+):
+    caller = a_caller.waits()
+    anna.picks_up(caller)
+    anna.parks()
+    anna.phone.dies()
+    anna.phone.is_quiet()
+    anna.phone.stays_silent()
+    taking_back = anna.starts("unpark", caller)
+    anna.phone.rings()
+    assert anna.hangs_up(caller)["state"] == "hungup"
+    anna.phone.is_quiet(limit=2.0)
+    assert taking_back.answer(limit=2.0).code == 404
+    anna.is_free()
+
+
 def test_an_originated_call_while_her_own_phone_rings(anna: Agent, outside: Phone, desk: Desk):
     anna.phone.stays_silent()
     dialling = anna.starts("originate", extension="1142")

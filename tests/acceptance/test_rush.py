@@ -69,6 +69,20 @@ def test_each_call_is_handled_exactly_once(agents: Staff, a_caller: Callers, des
     assert {len(call["handled_by"]) for call in ended if call} == {1}
 
 
+def parks_and_dies(agent: Agent, caller: Caller) -> None:
+    """Twice on hold, then her phone dies: one call, four connections."""
+    agent.picks_up(caller)
+    for _ in range(2):
+        agent.parks()
+        agent.unparks(caller)
+    agent.speaks_with(caller)
+    agent.phone.dies()
+    caller.is_queued()
+    agent.phone.is_quiet()
+    agent.picks_up(caller)
+    agent.hangs_up()
+
+
 def test_nothing_is_left_on_the_switch_or_in_the_app(
     agents: Staff, a_caller: Callers, desk: Desk, app: App
 ):
@@ -76,6 +90,14 @@ def test_nothing_is_left_on_the_switch_or_in_the_app(
     warm_up(a_caller, six, desk)
     threads, descriptors = app.threads(), app.descriptors()
     rush(a_caller, six, desk)
+    for agent in six[:3]:
+        parks_and_dies(agent, a_caller.waits())
+    desk.sees_no_channel()
+    nothing_is_left(app, threads, descriptors)
+
+
+def nothing_is_left(app: App, threads: int, descriptors: list[str]) -> None:
+    """No more threads and descriptors than before, once the connections have lingered."""
     wait_until(app.threads, lambda now: now <= threads, limit=15.0, promise=f"{threads} threads")
     wait_until(
         app.descriptors,
