@@ -1,6 +1,8 @@
 """The app inside FreeSWITCH, as mod_python3 runs it; everything else is as beside it."""
 
+import itertools
 import json
+import re
 from pathlib import Path
 from typing import NoReturn
 
@@ -10,6 +12,21 @@ from .app import App
 from .switches.freeswitch import FreeSwitch
 
 WHY = "the app is no process of its own inside FreeSWITCH"
+
+
+STAMP = re.compile(r"([0-9a-f-]{36} )?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ ")
+
+
+class Ours:
+    """Whether a line of FreeSWITCH's log, or the line it goes on from, was written by Python."""
+
+    def __init__(self) -> None:
+        self._ours = False
+
+    def __call__(self, line: str) -> bool:
+        if STAMP.match(line):
+            self._ours = "switch_cpp.cpp" in line
+        return self._ours
 
 
 class EmbeddedApp(App):
@@ -24,6 +41,11 @@ class EmbeddedApp(App):
     @property
     def log_file(self) -> Path:
         return self._switch.directory / "freeswitch.log"
+
+    def log(self) -> str:
+        """What the app wrote; FreeSWITCH's own lines are left out."""
+        lines = itertools.groupby(super().log().splitlines(), key=Ours())
+        return "\n".join(line for ours, some in lines if ours for line in some)
 
     @property
     def pid(self) -> NoReturn:

@@ -88,6 +88,11 @@ def id_of(call: Any) -> str:
     return str(call["id"] if isinstance(call, dict) else call.id)
 
 
+def as_anybody_sees(call: dict[str, Any]) -> dict[str, Any]:
+    """A call object without what this agent alone may do with it."""
+    return {key: value for key, value in call.items() if key != "can"}
+
+
 def owned(call: Any, by: Any) -> Refused:
     """The page's headline rule, to the letter."""
     text = f"Call|{id_of(call)} belongs to {by.id}"

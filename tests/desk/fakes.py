@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
+from uuid import uuid4
 
 import sqlite_utils
 
@@ -119,8 +120,10 @@ class FakeDatabase:
     """Commits at once, in memory, unless told to hold back or to fail."""
 
     def __init__(self) -> None:
-        connection = sqlite3.connect(":memory:", check_same_thread=False)
-        self._database = sqlite_utils.Database(connection)
+        self._name = f"file:rig-{uuid4()}?mode=memory&cache=shared"
+        self._readers: list[sqlite_utils.Database] = []
+        self._own = threading.local()
+        self._database = self._connect()
         MIGRATIONS.apply(self._database)
         self._lock = threading.RLock()
         self._held: list[tuple[Callable[[sqlite_utils.Database], Any], Future[Any]]] | None = None
@@ -161,11 +164,22 @@ class FakeDatabase:
                 return
         future.set_result(result)
 
+    def _connect(self) -> sqlite_utils.Database:
+        connection = sqlite3.connect(self._name, uri=True, check_same_thread=False)
+        return sqlite_utils.Database(connection)
+
     def reader(self) -> sqlite_utils.Database:
-        return self._database
+        """One for each thread, as the real one; they wait for nobody who writes."""
+        if not hasattr(self._own, "reader"):
+            self._own.reader = self._connect()
+            self._own.reader.execute("PRAGMA read_uncommitted = 1")
+            self._readers.append(self._own.reader)
+        reader: sqlite_utils.Database = self._own.reader
+        return reader
 
     def close(self) -> None:
-        self._database.close()
+        for database in (*self._readers, self._database):
+            database.close()
 
 
 class FakeConnection:
