@@ -14,17 +14,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from fsapp.calls.refusals import Refusal, method_not_allowed, unhandled
+from fsapp.web.headers import document as document_headers
 
 __all__ = ["OWN", "Answer", "incident", "refused", "succeeded", "unparsable"]
 
 log = logging.getLogger(__name__)
 
-_HEADERS = {
-    "Content-Type": "application/json",
-    # An answer holds callers' numbers, and a request's address may hold a token.
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-}
 OWN = {
     HTTPStatus.REQUEST_TIMEOUT: ("request timeout", "request-timeout"),
     HTTPStatus.LENGTH_REQUIRED: ("length required", "length-required"),
@@ -78,4 +73,4 @@ def unparsable(http: HTTPStatus, why: str) -> Answer:
 def _answer(http: HTTPStatus, document: Mapping[str, object], headers: Mapping[str, str]) -> Answer:
     # "replace": half a surrogate pair in a caller's name must not cost the whole answer.
     body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
-    return Answer(http, body, {**_HEADERS, **headers, "Content-Length": str(len(body))})
+    return Answer(http, body, {**document_headers(), **headers, "Content-Length": str(len(body))})
