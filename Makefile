@@ -3,7 +3,7 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --quiet
 
-.PHONY: demo test setup acceptance lint clean
+.PHONY: demo test setup acceptance soak lint clean
 
 demo: $(UV)
 	$(RUN) fsapp demo
@@ -16,6 +16,10 @@ setup: $(UV)
 
 acceptance: $(UV)
 	$(RUN) pytest tests/acceptance --switch=freeswitch $(if $(filter embedded,$(MODE)),--embedded)
+
+# For SOAK_MINUTES minutes (10); the exit status is 1 when an invariant was broken.
+soak: $(UV)
+	$(RUN) python -m tests.soak
 
 lint: $(UV)
 	$(RUN) ruff check .

@@ -264,7 +264,7 @@ class Walk(RuleBasedStateMachine):
         assert [call.id for call in queue_order(self.real.values())] == wanted
 
 
-EXAMPLES = int(os.environ.get("FSAPP_SOAK_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "60"))
 """`make soak` asks for more."""
 
 Walk.TestCase.settings = settings(
