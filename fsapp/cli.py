@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+from fsapp import cli_history
 from fsapp.calls.agent import AGENT_ID, ROLES, Agent
 from fsapp.calls.text import PHONE, has_control
 from fsapp.settings import SettingsError, load
@@ -71,8 +72,11 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--calls-per-minute", type=_positive, default=6.0, metavar="N", help="default: 6"
     )
+    past = _command(commands, "history", "print ended calls, or one call's timeline", _history)
+    cli_history.add_arguments(past)
     stored = [
         serve,
+        past,
         *_agent_commands(commands),
         *_organization_commands(commands),
         *_contact_commands(commands),
@@ -146,6 +150,10 @@ def _demo(options: argparse.Namespace) -> int:
     from fsapp.demo import run  # noqa: PLC0415 - as above
 
     return run(duration=options.duration, calls_per_minute=options.calls_per_minute)
+
+
+def _history(options: argparse.Namespace) -> int:
+    return cli_history.run(options, _database)
 
 
 def _agent_add(options: argparse.Namespace) -> int:

@@ -56,6 +56,9 @@ VERBS = """
     desk -X POST "{url}/call/transfer?source=ID"     # the call on hold, with who answered
     desk -X POST "{url}/call/hangup"                 # end your current call
     desk "{url}/call/state?call_id=ID"               # one call, also when it has ended
+    desk "{url}/call/history?limit=10"               # ended calls; also &format=csv
+    desk "{url}/call/ID/timeline"                    # who did what with a call, and when
+    desk "{url}/call/statistics"                     # today's figures
     desk "{url}/contact?q=vest"                      # whom you may dial, as you type
     desk "{url}/organization/list"                   # for whom you answer
     desk "{url}/agent"                               # yourself

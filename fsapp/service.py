@@ -25,13 +25,16 @@ from fsapp.desk.directory import Directory
 from fsapp.desk.drain import Drain
 from fsapp.desk.handler import EventHandler
 from fsapp.desk.parts import Parts
+from fsapp.desk.reports import Reports
 from fsapp.desk.restore import restore
+from fsapp.desk.retention import Retention
 from fsapp.logs import start_log
 from fsapp.settings import Outbound, Settings
 from fsapp.store.agents import Agents
 from fsapp.store.calls import Calls
 from fsapp.store.contacts import Contacts
 from fsapp.store.database import Database
+from fsapp.store.history import History
 from fsapp.store.organizations import Organizations
 from fsapp.switch.control import Control
 from fsapp.switch.listener import Listener, PeerLimits
@@ -55,6 +58,7 @@ class Service:
         self.agents = Agents(self.database)
         self.contacts = Contacts(self.database)
         self.organizations = Organizations(self.database)
+        self.history = History(self.database)
         self.clock = SystemClock()
         limits = Limits(settings.park.recall_after, settings.queue.overflow_after)
         self.board = Board(self.calls, self.clock, settings.agent.offline_after, limits)
@@ -73,6 +77,7 @@ class Service:
             self.database.close()
             raise
         self.clock.start()
+        Retention(self.history, self.clock, settings.history.keep_days).start()
         self.listener.start()
         self.control.start(self._handler, self._handler.switch_came_up)
         self.server.start()
@@ -108,7 +113,8 @@ class Service:
         directory = Directory(
             self.contacts, self.organizations, shown.waiting_amber, shown.waiting_red
         )
-        self.desk = Desk(parts, self.calls, self.agents, directory, health)
+        reports = Reports(self.board, self.history)
+        self.desk = Desk(parts, self.calls, self.agents, directory, health, reports=reports)
         self.listener = _listener(settings.outbound, self._handler)
         try:
             self.server = WebServer(build(self.desk, self.agents, settings), settings.http)

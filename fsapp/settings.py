@@ -47,6 +47,7 @@ __all__ = [
     "Database",
     "Dial",
     "Dialplan",
+    "History",
     "Http",
     "Log",
     "Outbound",
@@ -115,6 +116,11 @@ class Control:
 class Database:
     path: Path = _row(Path("fsapp.db"), PATH, "the SQLite file")
     timeout: float = _row(5.0, seconds(0.1, 60), "how long a request waits for its commit")
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    keep_days: int = _row(90, whole(0, 36500), "how long ended calls stay on record; 0: for ever")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +194,7 @@ class Settings:
     outbound: Outbound = field(default_factory=Outbound)
     control: Control = field(default_factory=Control)
     database: Database = field(default_factory=Database)
+    history: History = field(default_factory=History)
     phone: Phone = field(default_factory=Phone)
     agent: Agent = field(default_factory=Agent)
     queue: Queue = field(default_factory=Queue)

@@ -30,7 +30,7 @@ KNOWS = {
 }
 """Who may import whom, besides itself. Whoever is not named stands at the edge."""
 
-EDGE = {"__main__", "cli", "demo", "embedded", "embedded_service", "service"}
+EDGE = {"__main__", "cli", "cli_history", "demo", "embedded", "embedded_service", "service"}
 """Where everything may be known; imported by nobody but each other."""
 
 BRIDGED = ("lab", "shipped")

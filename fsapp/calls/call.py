@@ -47,6 +47,7 @@ class Call:
     conversation was cut by the agent's side: the queue serves her first (protocol §5).
     ``recall_at`` is when whoever holds her is reminded, ``overflow_at`` when she has queued for too
     long; ``overflowed_at`` says that she was sent on because of it.
+    ``waited`` (seconds) and ``outcome`` are what ``outcome.py`` says.
     ``music`` and ``context`` are where the customer's channel goes on when nobody speaks to her.
     """
 
@@ -75,6 +76,8 @@ class Call:
     recall_at: int | None = None
     overflow_at: int | None = None
     overflowed_at: int | None = None
+    waited: int | None = None
+    outcome: str | None = None
 
     @property
     def live(self) -> bool:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from fsapp.calls.call import Call, State
+from fsapp.calls.outcome import outcome, waited
 
 __all__ = [
     "EVENTS",
@@ -180,6 +181,8 @@ def _queue(call: Call, facts: Facts) -> Call:
         answered_at=call.answered_at or facts.now,
         overflow_at=facts.overflow_at,
         overflowed_at=None,
+        # Led back to the queue before anybody spoke with her, she waits on.
+        waited=call.waited if call.handled_by else None,
     )
 
 
@@ -211,6 +214,7 @@ def _bridge(call: Call, facts: Facts) -> Call:
         overflow_at=None,
         answered_at=call.answered_at or facts.now,
         handled_by=_handled(call, call.assigned_to),
+        waited=waited(call, facts.now),
     )
 
 
@@ -229,7 +233,13 @@ def _lose_agent(call: Call, facts: Facts) -> Call:
 
 
 def _overflow(call: Call, facts: Facts) -> Call:
-    return replace(call, head=False, overflow_at=None, overflowed_at=facts.now)
+    return replace(
+        call,
+        head=False,
+        overflow_at=None,
+        overflowed_at=facts.now,
+        waited=waited(call, facts.now),
+    )
 
 
 def _transfer(call: Call, facts: Facts) -> Call:
@@ -252,6 +262,8 @@ def _hangup(call: Call, facts: Facts) -> Call:
         hangup_cause=facts.cause,
         recall_at=None,
         overflow_at=None,
+        waited=waited(call, facts.now),
+        outcome=outcome(call).value,
     )
 
 

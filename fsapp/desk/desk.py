@@ -27,6 +27,7 @@ from fsapp.desk.originate import Originate, Target
 from fsapp.desk.park import Park
 from fsapp.desk.parts import Parts
 from fsapp.desk.pickup import Pickup
+from fsapp.desk.reports import Reports
 from fsapp.desk.shown import all_shown, places, present, shown
 from fsapp.desk.transfer import Transfer
 from fsapp.desk.verbs import committed
@@ -52,7 +53,14 @@ class Desk:
     """Answers agents' requests; its methods run on request threads."""
 
     def __init__(
-        self, parts: Parts, calls: Calls, agents: Agents, directory: Directory, health: Health
+        self,
+        parts: Parts,
+        calls: Calls,
+        agents: Agents,
+        directory: Directory,
+        health: Health,
+        *,
+        reports: Reports,
     ) -> None:
         self._context = parts.context
         self._board = parts.context.board
@@ -76,6 +84,9 @@ class Desk:
             "call/hangup": self._call_hangup,
             "call/originate": self._call_originate,
             "call/transfer": self._call_transfer,
+            "call/history": reports.history,
+            "call/timeline": reports.timeline,
+            "call/statistics": reports.statistics,
             "contact": directory.matches,
             "organization/list": directory.organizations,
             "agent": self._agent,

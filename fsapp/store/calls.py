@@ -18,13 +18,14 @@ import sqlite_utils
 from fsapp.calls.call import Call, State
 from fsapp.store.database import Database
 
-__all__ = ["Calls", "Event", "KeyRecord"]
+__all__ = ["Calls", "Event", "KeyRecord", "call_from"]
 
 _COLUMNS = (
     "state", "inbound", "destination", "caller_id", "caller_name", "organization_id", "arrival",
     "b_leg", "assigned_to", "locked", "priority", "head", "cm_id", "context", "music",
     "answered_at", "bridged_at", "parked_at", "ended_at", "hangup_cause", "handled_by",
     "recall_at", "overflow_at", "overflowed_at",
+    "waited", "outcome",
 )  # fmt: skip
 _INSERT = (
     f"INSERT INTO calls (id, node, {', '.join(_COLUMNS)}) "
@@ -112,12 +113,12 @@ class Calls:
     def find(self, call_id: str) -> Call | None:
         """The call as last written, ended ones included."""
         rows = self._database.reader().query("SELECT * FROM calls WHERE id = ?", [call_id])
-        return next((_call(row) for row in rows), None)
+        return next((call_from(row) for row in rows), None)
 
     def live(self) -> list[Call]:
         """Every call that had not ended when it was last written."""
         rows = self._database.reader().query("SELECT * FROM calls WHERE state <> 'hungup'")
-        return [_call(row) for row in rows]
+        return [call_from(row) for row in rows]
 
     def used_key(self, agent_id: str, key: str) -> KeyRecord | None:
         """What this agent used the key for, if she did."""
@@ -137,7 +138,8 @@ class Calls:
         return {**row, "state": call.state.value, "id": call.id, "node": self._node}
 
 
-def _call(row: dict[str, Any]) -> Call:
+def call_from(row: dict[str, Any]) -> Call:
+    """The call of a row of the table."""
     fields = {name: row[name] for name in _COLUMNS}
     for name in ("inbound", "locked", "head"):
         fields[name] = bool(fields[name])

@@ -183,3 +183,38 @@ def _agent_revision(database: Database) -> None:
 def _waiting_limits(database: Database) -> None:
     for column in ("recall_at", "overflow_at", "overflowed_at"):
         database.execute(f"ALTER TABLE calls ADD COLUMN {column} INTEGER")
+
+
+@MIGRATIONS(name="0010_history")
+def _history(database: Database) -> None:
+    for statement in (
+        "ALTER TABLE calls ADD COLUMN waited INTEGER",
+        "ALTER TABLE calls ADD COLUMN outcome TEXT",
+        # Calls on record from before: the same as calls/outcome.py, as far as events can tell.
+        """
+        UPDATE calls SET waited = max(0, CAST(coalesce(
+            (SELECT min(timestamp) FROM events WHERE call_id = calls.id AND name = 'call_state'),
+            ended_at) AS INTEGER) - CAST(arrival AS INTEGER))
+        WHERE inbound AND (state = 'hungup' OR handled_by <> '[]')
+        """,
+        """
+        UPDATE calls SET outcome = CASE
+            WHEN overflowed_at IS NOT NULL THEN 'overflowed'
+            WHEN EXISTS (SELECT 1 FROM events WHERE call_id = calls.id AND name = 'call_transfer')
+                THEN 'transferred'
+            WHEN NOT inbound THEN iif(bridged_at IS NULL, 'failed', 'answered')
+            ELSE iif(handled_by = '[]', 'abandoned', 'answered') END
+        WHERE state = 'hungup'
+        """,
+        # All that the history filters by, so that it looks up no row it does not show. Ended calls
+        # only: the changes of a live call do not touch it.
+        """
+        CREATE INDEX history ON calls (
+            organization_id, arrival, id, inbound, outcome, waited, caller_id, destination,
+            handled_by, state
+        ) WHERE state = 'hungup'
+        """,
+        "CREATE INDEX ended_calls ON calls (ended_at) WHERE state = 'hungup'",
+        "CREATE INDEX keys_of_call ON idempotency (call_id)",
+    ):
+        database.execute(statement)

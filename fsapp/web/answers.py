@@ -1,7 +1,7 @@
-"""Every answer is a JSON document; this is how it becomes status, headers and bytes.
+"""Every answer is a JSON document, or CSV made of one: how it becomes status, headers and bytes.
 
-The law of this file: nobody else writes JSON or headers to a client, and no answer tells anything
-of the server's software or of an exception.
+The law of this file: nobody else writes JSON, CSV or headers to a client, and no answer tells
+anything of the server's software or of an exception.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import cast
 
 from fsapp.calls.refusals import Refusal, method_not_allowed, unhandled
+from fsapp.calls.spreadsheet import spreadsheet
 from fsapp.web.headers import document as document_headers
 
-__all__ = ["OWN", "Answer", "incident", "refused", "succeeded", "unparsable"]
+__all__ = ["OWN", "Answer", "incident", "refused", "succeeded", "tabulated", "unparsable"]
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,19 @@ def succeeded(document: Mapping[str, object]) -> Answer:
     return _answer(HTTPStatus.OK, document, {})
 
 
+def tabulated(document: Mapping[str, object], key: str, columns: Sequence[str]) -> Answer:
+    """200 with one list of the desk's document as CSV; where the next page begins, if there is
+    one, stands in the header ``X-Next-Cursor``."""
+    rows = cast(Iterable[Mapping[str, object]], document[key])
+    headers = {
+        "Content-Type": "text/csv; charset=utf-8; header=present",
+        "Content-Disposition": f'attachment; filename="{key}.csv"',
+    }
+    if document.get("next") is not None:
+        headers["X-Next-Cursor"] = str(document["next"])
+    return _encoded(HTTPStatus.OK, spreadsheet(columns, rows), headers)
+
+
 def refused(refusal: Refusal, extra: Mapping[str, object] | None = None) -> Answer:
     """The refusal's own status, headers and document; ``extra`` keys follow."""
     return _answer(refusal.http, {**refusal.document(), **(extra or {})}, refusal.headers)
@@ -71,6 +86,10 @@ def unparsable(http: HTTPStatus, why: str) -> Answer:
 
 
 def _answer(http: HTTPStatus, document: Mapping[str, object], headers: Mapping[str, str]) -> Answer:
+    return _encoded(http, json.dumps(document, ensure_ascii=False), headers)
+
+
+def _encoded(http: HTTPStatus, text: str, headers: Mapping[str, str]) -> Answer:
     # "replace": half a surrogate pair in a caller's name must not cost the whole answer.
-    body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+    body = text.encode("utf-8", "replace")
     return Answer(http, body, {**document_headers(), **headers, "Content-Length": str(len(body))})

@@ -8,7 +8,7 @@ refusal and every error leaves through :class:`Application` as a JSON document.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -18,10 +18,11 @@ from fsapp.calls.agent import Agent
 from fsapp.calls.refusals import Refusal, dependency_unavailable, not_authorized
 from fsapp.settings import Settings
 from fsapp.web import tokens
-from fsapp.web.answers import Answer, incident, refused, succeeded, unparsable
+from fsapp.web.answers import Answer, incident, refused, succeeded, tabulated, unparsable
 from fsapp.web.body import read_body
-from fsapp.web.parameters import Received, check, read
-from fsapp.web.routes import ROUTES, Route, find, method_allowed
+from fsapp.web.formats import wants_csv
+from fsapp.web.parameters import Received, check, fields_of, read
+from fsapp.web.routes import FORMAT, ROUTES, Route, find, in_path, method_allowed
 
 __all__ = ["Application", "Desk", "build"]
 
@@ -92,6 +93,7 @@ def _admit(holders: tokens.Holders, body_limit: int) -> None:
     # Bottle drops bytes that are not UTF-8 from PATH_INFO; the path as sent is meant here.
     path = str(environ["bottle.raw_path"])
     route = find(path)
+    received = replace(received, fields=(*received.fields, *fields_of(in_path(path))))
     found = tokens.given(environ.get("HTTP_AUTHORIZATION", ""), received)
     agent = None if route and route.open else tokens.authenticate(holders, found)
     method_allowed(route, environ["REQUEST_METHOD"], path)
@@ -101,7 +103,7 @@ def _admit(holders: tokens.Holders, body_limit: int) -> None:
 def _handler(route: Route, act: Act) -> Callable[[], HTTPResponse]:
     """What Bottle calls for a route: 400, then the act."""
 
-    def handle() -> HTTPResponse:
+    def handle(**_in_path: str) -> HTTPResponse:
         admitted: _Admitted = request.environ[_ADMITTED]
         tokens.check_single(admitted.tokens)
         parameters = check(route, admitted.received, _header)
@@ -129,7 +131,11 @@ def _act_of(route: Route, desk: Desk) -> Act:
     def perform(agent: Agent | None, parameters: Mapping[str, str]) -> Answer:
         if agent is None:
             raise not_authorized()
-        return succeeded(desk.perform(agent, verb, parameters))
+        asked = {name: value for name, value in parameters.items() if name != FORMAT.name}
+        document = desk.perform(agent, verb, asked)
+        if route.sheet is None or not wants_csv(parameters.get(FORMAT.name), _header("Accept")):
+            return succeeded(document)
+        return tabulated(document, route.sheet.key, route.sheet.columns)
 
     return perform
 

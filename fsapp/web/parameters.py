@@ -18,7 +18,7 @@ from fsapp.calls.refusals import Refusal, bad_parameters
 from fsapp.calls.text import has_control
 from fsapp.web.routes import TOKEN, Parameter, Route
 
-__all__ = ["Field", "Received", "check", "read"]
+__all__ = ["Field", "Received", "check", "fields_of", "read"]
 
 _LONGEST_NAME_SHOWN = 64
 
@@ -38,6 +38,11 @@ class Received:
 
     fields: tuple[Field, ...]
     trouble: Refusal | None = None
+
+
+def fields_of(parameters: Mapping[str, str]) -> tuple[Field, ...]:
+    """Parameters that did not stand in query or body, to be checked like those."""
+    return tuple(Field(name, text) for name, text in parameters.items())
 
 
 _Read = Iterator[Field | Refusal]

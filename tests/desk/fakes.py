@@ -30,10 +30,12 @@ from fsapp.desk.desk import Desk, Health
 from fsapp.desk.directory import Directory
 from fsapp.desk.handler import EventHandler
 from fsapp.desk.parts import Parts
+from fsapp.desk.reports import Reports
 from fsapp.store.agents import Agents
 from fsapp.store.calls import Calls
 from fsapp.store.contacts import Contacts
 from fsapp.store.database import Database
+from fsapp.store.history import History
 from fsapp.store.organizations import Organizations
 from fsapp.store.schema import MIGRATIONS
 from fsapp.switch.channel import Channel, Event, Reply
@@ -305,7 +307,8 @@ class Rig:
             agents.add(agent)
         health = Health(lambda: None, lambda: None)
         self.directory = Directory(contacts, Organizations(store))
-        self.desk = Desk(self.parts, self.calls, agents, self.directory, health)
+        reports = Reports(self.board, History(store))
+        self.desk = Desk(self.parts, self.calls, agents, self.directory, health, reports=reports)
         self.lines: dict[str, FakeConnection] = {}
         """Each channel's newest connection."""
         self.requests: list[Asked] = []

@@ -14,6 +14,8 @@ Troubles = Callable[[], list[str]]
 DESK_ROUTES = [route for route in ROUTES if route.verb is not None]
 GOOD = {
     "/call/state": "call_id=c-1",
+    "/call/history": "since=1&until=2.5&agent=ann&organization=1&direction=inbound"
+    "&outcome=abandoned&number=204&limit=1000&cursor=1700000000.25~c-1",
     "/call/unpark": "call_id=c-1",
     "/call/originate": "extension=1142",
     "/call/transfer": "source=c-1",
@@ -30,13 +32,14 @@ def by_path(route: Route) -> str:
 def test_every_verb_reaches_the_desk_by_each_of_its_methods(
     ask: Ask, desk: NotingDesk, route: Route
 ) -> None:
-    query = GOOD.get(route.path, "")
+    query, path = GOOD.get(route.path, ""), route.path.replace("<call_id>", "c-1")
     expected = dict(pair.split("=") for pair in query.split("&") if pair)
+    expected.update({"call_id": "c-1"} if path != route.path else {})
     for method in route.methods:
-        response = ask(method, f"{route.path}?{query}")
+        response = ask(method, f"{path}?{query}")
         assert response.status == 200
         assert response.headers["Content-Type"] == "application/json"
-        assert desk.asked[-1] == ("ann", route.path.removeprefix("/"), expected)
+        assert desk.asked[-1] == ("ann", route.verb, expected)
         assert response.document["parameters"] == expected
 
 
@@ -47,7 +50,7 @@ def test_a_wrong_method_is_405_with_allow(
 ) -> None:
     if method in route.methods:
         return
-    response = ask(method, route.path)
+    response = ask(method, route.path.replace("<call_id>", "c-1"))
     assert response.status == 405
     assert response.headers["Allow"] == ", ".join(route.methods)
     assert desk.asked == []

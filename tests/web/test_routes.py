@@ -1,11 +1,16 @@
 """The one table: complete, and consistent with itself."""
 
-from fsapp.web.routes import ROUTES, find
+import pytest
+
+from fsapp.web.routes import ROUTES, find, in_path
 
 PROTOCOL = {
     "/call/list": ("GET",),
     "/call/queue": ("GET",),
     "/call/state": ("GET", "POST"),
+    "/call/history": ("GET",),
+    "/call/<call_id>/timeline": ("GET",),
+    "/call/statistics": ("GET",),
     "/call/pickup": ("POST",),
     "/call/park": ("POST",),
     "/call/unpark": ("POST",),
@@ -32,14 +37,25 @@ def test_the_table_is_the_protocols() -> None:
 def test_only_what_asks_the_desk_nothing_is_open() -> None:
     for route in ROUTES:
         assert route.open == (route.verb is None)
-        assert route.verb is None or route.path == f"/{route.verb}"
+        assert route.verb is None or route.path.replace("/<call_id>", "") == f"/{route.verb}"
 
 
 def test_a_path_is_found_only_to_the_letter() -> None:
     for route in ROUTES:
-        assert find(route.path) is route
-        assert find(route.path + "/") is None
-        assert route.path == "/" or find(route.path.upper()) is None
+        path = route.path.replace("<call_id>", "c-1")
+        assert find(path) is route
+        assert find(path + "/") is None
+        assert path == "/" or find(path.upper()) is None
+
+
+def test_a_parameter_may_stand_in_the_path() -> None:
+    assert in_path("/call/c-1/timeline") == {"call_id": "c-1"}
+    assert in_path("/call/history") == {}
+
+
+@pytest.mark.parametrize("call_id", ["", "a/b", "a b", "%41", "\xc3", "<call_id>", "a\n"])
+def test_what_can_be_no_call_is_no_path(call_id: str) -> None:
+    assert find(f"/call/{call_id}/timeline") is None
 
 
 def test_every_parameter_has_a_rule_and_a_limit() -> None:
