@@ -109,23 +109,24 @@ class Context:
         heard: Callable[[], None] = lambda: None,
     ) -> None:
         """Hangs a channel up. One that is just being dialled may not be there yet: tries again,
-        a ``doomed`` one also when nobody here knows it any more. ``heard`` is called when
-        FreeSWITCH has answered."""
+        a ``doomed`` one also when nobody here knows it any more. A command that was lost with its
+        connection is given again in any case. ``heard`` is called when FreeSWITCH has answered."""
         connection = way if way is not None and not way.closed else self.control.connection
 
-        def again() -> None:
+        def again(*, lost: bool = False) -> None:
             with self.board.turn() as later:
-                if tries > 1 and (doomed or self._known(uuid)):
+                if tries > 1 and (doomed or lost or self._known(uuid)):
                     self.kill(later, uuid, way, cause, doomed=doomed, tries=tries - 1)
 
         def replied(reply: Reply) -> None:
             if not reply.lost:
                 heard()
             if reply.refused:
-                self.board.clock.later(KILL_AGAIN_SECONDS, again)
+                self.board.clock.later(KILL_AGAIN_SECONDS, lambda: again(lost=reply.lost))
 
         if connection is None:
-            self.board.clock.later(NO_WAY_SECONDS, again)
+            # Nothing has been said yet; FreeSWITCH may be back with the channel still up.
+            self.board.clock.later(NO_WAY_SECONDS, lambda: again(lost=True))
         else:
             turn.post(connection, commands.api_kill(uuid, cause), on_reply=replied)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from fsapp.desk.board import LegPhase
+from fsapp.switch.connection import Connection
 from tests.desk.fakes import ANN, CALLER, OPTIONS, Rig
 
 
@@ -164,6 +167,19 @@ def test_a_release_whose_command_was_lost_goes_another_way(rig: Rig) -> None:
     rig.switch_comes()
     rig.clock.advance(10)
     assert rig.lines[leg].heard(f"uuid_kill {leg}") + rig.control.heard(f"uuid_kill {leg}") > 0
+
+
+def test_a_release_that_was_lost_is_given_again_though_the_leg_is_forgotten(rig: Rig) -> None:
+    with rig.board.turn() as turn:
+        rig.parts.context.kill(turn, "forgotten", cast(Connection, rig.control))
+    rig.control.expect("uuid_kill forgotten")
+    rig.switch_goes()
+    rig.clock.advance(1)
+    rig.switch_comes()
+    rig.clock.advance(2)
+    rig.control.answer("uuid_kill forgotten")
+    rig.clock.advance(10)
+    assert rig.control.heard("uuid_kill forgotten") == 1
 
 
 def test_an_idle_leg_whose_connection_is_lost_is_asked_about(rig: Rig) -> None:

@@ -347,11 +347,14 @@ class Story:
 
     def the_outside_party_goes(self) -> None:
         phone = self._phones[OUTSIDE]
-        others = self.world.exchange.channels.values()
-        self._excused.update(o.uuid for o in others if o.variables.get("fsapp_call") == o.uuid)
+        self._excuse_the_dialled()
         self._excuse_all_with(phone)
         self.note("the outside party goes")
         self.world.do(phone.hang_up)
+
+    def _excuse_the_dialled(self) -> None:
+        others = self.world.exchange.channels.values()
+        self._excused.update(o.uuid for o in others if o.variables.get("fsapp_call") == o.uuid)
 
     # -- faults ------------------------------------------------------------------------
 
@@ -494,6 +497,7 @@ class Story:
         for uuid, channel in self._callers.items():
             self._excused.add(uuid)
             self.world.do(lambda channel=channel: hang_up(channel))  # type: ignore[misc]
+        self._excuse_the_dialled()
         for phone in self._phones.values():
             self._excuse_all_with(phone)
             self.world.do(phone.hang_up)
