@@ -8,8 +8,9 @@ RUN := $(UV) run --quiet
 demo: $(UV)
 	$(RUN) fsapp demo
 
+# The acceptance suite mostly waits for events: three workers keep two cores busy.
 test: $(UV) lint
-	$(RUN) pytest
+	$(RUN) pytest -n 3 --dist loadfile
 
 setup: $(UV)
 	$(UV) sync --quiet

@@ -238,6 +238,9 @@ class Agent:
         answer = self.asks(verb, call, **parameters)
         refused.check(answer)
         after = self.desk.picture()
+        if refused.status == "phone unavailable":
+            # Her claim and its end are on record: it took ringing her phone to find out.
+            after["last event"] = before["last event"]
         assert after == before, f"{verb}: the refusal {answer} changed something"
         return answer
 
