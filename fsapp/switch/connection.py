@@ -13,6 +13,7 @@ import logging
 import socket
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -94,12 +95,20 @@ class Connection:
         self._outbox.append((commands[-1], on_reply))
 
     def flush(self) -> None:
-        """Writes what was posted. Whoever else is writing just now takes it along."""
+        """Writes what was posted. Whoever else is writing just now takes it along.
+
+        Never waits, for it is called on threads that serve others, too: what the peer does not
+        take at once is left to a thread of this connection's own.
+        """
         while self._outbox and self._writing.acquire(blocking=False):
+            left = b""
             try:
-                self._write()
+                left = self._write()
             finally:
-                self._writing.release()
+                if not left:
+                    self._writing.release()
+            if left:
+                self._hand_over(left)
 
     def close(self) -> None:
         """Ends the connection; the receiving thread notices and cleans up."""
@@ -117,21 +126,54 @@ class Connection:
             self._end()
             handler.disconnected(self)
 
-    def _write(self) -> None:
+    def _write(self) -> bytes:
+        """Writes what is in the outbox; answers what the peer does not take now."""
         batch = []
         while self._outbox:
             batch.append(self._outbox.popleft())
         if not batch:
-            return
+            return b""
         with self._guard:
             usable = not self.closed
             if usable:
                 self._waiting.extend(on_reply for _, on_reply in batch)
         if not usable:
             _answer_lost([on_reply for _, on_reply in batch])
-        elif not self._wire.send("".join(command for command, _ in batch)):
-            log.warning("%r: cannot be written to; closing it", self)
-            self.close()
+            return b""
+        text = "".join(command for command, _ in batch)
+        try:
+            return self._wire.push(text.encode("utf-8", "replace"))
+        except OSError as error:
+            self._unwritable(error)
+            return b""
+
+    def _hand_over(self, left: bytes) -> None:
+        """The right to write goes to a thread that can wait; it ends with the connection."""
+        writer = threading.Thread(
+            target=self._write_slowly, args=(left,), name="call-writer", daemon=True
+        )
+        try:
+            writer.start()
+        except RuntimeError as error:
+            self._writing.release()
+            self._unwritable(error)
+
+    def _write_slowly(self, left: bytes) -> None:
+        deadline = time.monotonic() + SEND_SECONDS
+        try:
+            while left:
+                if not self._wire.takes_more(deadline - time.monotonic()):
+                    raise TimeoutError(f"it takes nothing for {SEND_SECONDS} s")
+                left = self._wire.push(left)
+        except OSError as error:
+            self._unwritable(error)
+        finally:
+            self._writing.release()
+        self.flush()
+
+    def _unwritable(self, error: Exception) -> None:
+        log.warning("%r: cannot be written to, closing it: %s", self, error)
+        self.close()
 
     def _received(self, event: Any, handler: Handler) -> bool:
         name = event.getType() if event is not None else "SERVER_DISCONNECTED"

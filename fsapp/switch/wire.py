@@ -9,6 +9,7 @@ same thread's work. Whoever writes, writes to the peer's socket, which is this o
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import threading
 import time
@@ -38,12 +39,28 @@ class Wire:
         self._esl: Any = None
 
     def send(self, text: str) -> bool:
-        """Writes all of it to the peer; whether that was possible."""
+        """Writes all of it to the peer, for hand-shakes; whether that was possible."""
         try:
             self._sock.sendall(text.encode("utf-8", "replace"))
         except OSError:
             return False
         return True
+
+    def push(self, data: bytes) -> bytes:
+        """Writes what the peer takes at once, and answers what is left. Never waits.
+
+        Raises ``OSError`` when the connection has ended.
+        """
+        try:
+            return data[self._sock.send(data, socket.MSG_DONTWAIT) :]
+        except BlockingIOError:
+            return data
+
+    def takes_more(self, limit: float) -> bool:
+        """Waits until the peer takes more, or has ended, at most ``limit`` seconds."""
+        poll = select.poll()
+        poll.register(self._sock, select.POLLOUT)
+        return bool(poll.poll(max(0.0, limit) * 1000))
 
     def greeted(self, deadline: float) -> Frame:
         """The next frame, for hand-shakes. ``deadline`` is on the monotonic clock.

@@ -170,6 +170,12 @@ class HereWire:
     def send(self, text: str) -> bool:
         return self._line.from_app(text.encode("utf-8", "replace"))
 
+    def push(self, data: bytes) -> bytes:
+        """As the real one; this line takes everything at once."""
+        if not self._line.from_app(data):
+            raise BrokenPipeError("the line has ended")
+        return b""
+
     def greeted(self, _deadline: float) -> Frame:
         """The next frame; the limit is one of the story's time."""
         until = self._stage.now() + GREETING_SECONDS

@@ -171,9 +171,9 @@ class CountingWire(Wire):
         super().__init__(sock)
         self.writes: list[str] = []
 
-    def send(self, text: str) -> bool:
-        self.writes.append(text)
-        return super().send(text)
+    def push(self, data: bytes) -> bytes:
+        self.writes.append(data.decode())
+        return super().push(data)
 
 
 class Line:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 
+from fsapp.switch import connection as connection_module
 from fsapp.switch.channel import Reply
 from fsapp.switch.connection import prepare
 from tests.switch.peer import LIMIT, UUID, Line, nothing_left, wait_until
@@ -256,8 +258,65 @@ def test_closing_twice_and_after_the_end_is_harmless(line: Line) -> None:
     assert line.handler.ended == [line.connection]
 
 
-def test_a_peer_that_reads_nothing_does_not_hold_posters(line: Line) -> None:
-    """Posting does no I/O: only who flushes can be held by a slow peer."""
-    for number in range(20_000):
-        line.connection.post(f"api {number} {'x' * 200}\n\n")
+MUCH = [f"api {number} {'x' * 200}\n\n" for number in range(40_000)]
+"""More than the buffers between two ends hold (8 MB)."""
+
+
+def test_a_peer_that_reads_nothing_holds_nobody(line: Line) -> None:
+    """Posting does no I/O, and who flushes leaves the rest to the connection's own thread."""
+    line.connection.post(*MUCH)
     assert line.wire.writes == []
+    began = time.monotonic()
+    for number in range(100):
+        line.connection.flush()
+        line.connection.post(f"api late {number}\n\n")
+    assert time.monotonic() - began < 1
+
+
+def test_what_a_slow_peer_did_not_take_at_once_arrives_whole_and_in_order(line: Line) -> None:
+    line.connection.post(*MUCH)
+    line.connection.flush()
+    late = ask(line, "api late\n\n")
+    line.connection.flush()
+    line.peer.expect(*(command.strip() for command in MUCH), "api late")
+    for _ in MUCH:
+        line.peer.api("+OK")
+    line.peer.api("late")
+    assert late.result(LIMIT).text == "late"
+
+
+def test_a_peer_that_takes_nothing_for_too_long_is_given_up(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_module, "SEND_SECONDS", 0.1)
+    answer = ask(line, *MUCH)
+    line.connection.flush()
+    assert answer.result(LIMIT).lost
+    wait_until(lambda: line.connection.closed, "it is kept")
+
+
+@pytest.mark.parametrize("end", ["close", "vanish"])
+def test_the_end_of_a_stalled_connection_is_not_waited_for(line: Line, end: str) -> None:
+    answer = ask(line, *MUCH)
+    line.connection.flush()
+    began = time.monotonic()
+    if end == "close":
+        line.connection.close()
+    else:
+        line.peer.vanish()
+    assert answer.result(LIMIT).lost
+    line.thread.join(LIMIT)
+    assert time.monotonic() - began < 2
+
+
+def test_a_machine_without_a_thread_to_spare_gives_the_stalled_connection_up(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    answer = ask(line, *MUCH)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", none_left)
+        line.connection.flush()
+    assert answer.result(LIMIT).lost
