@@ -31,7 +31,7 @@ from tests.soak import camera
 from tests.soak.invariants import CHECKS, Check, violations
 from tests.soak.world import Asked, World
 
-__all__ = ["AGENTS", "Broken", "Counts", "Story", "prepare", "tell"]
+__all__ = ["AGENTS", "Broken", "Counts", "Story", "prepare", "settings_for", "tell"]
 
 AGENTS = (
     Agent("ann", "Ann", "user/1101"),
@@ -78,15 +78,15 @@ class Counts:
     seconds: float = 0.0
 
 
-def prepare(path: Path) -> None:
-    """The database every story begins with."""
+def prepare(path: Path) -> dict[str, str]:
+    """The database every story begins with; each agent's token."""
     database = Database(path)
     database.open()
     agents = Agents(database)
-    for agent in AGENTS:
-        agents.add(agent)
+    tokens = {agent.id: agents.add(agent) for agent in AGENTS}
     Contacts(database).load([Contact(42, "Outside", OUTSIDE, 1)])
     database.close()
+    return tokens
 
 
 def settings_for(path: Path) -> Settings:

@@ -109,9 +109,10 @@ class OneThreadDatabase(Database):
 
 
 class NoWeb:
-    """Nobody asks over HTTP."""
+    """Nobody asks over HTTP; ``application`` is what would be asked."""
 
-    def __init__(self, *_: Any, **__: Any) -> None:
+    def __init__(self, application: Any, *_: Any, **__: Any) -> None:
+        self.application = application
         self.address = "127.0.0.1:0"
 
     def start(self) -> None:

@@ -1,0 +1,221 @@
+"""Every route, and what is none, gets what no client should send; real HTTP, real server.
+
+Whatever comes in, one well-formed answer goes out: a document with a status of the refusal table,
+never 500, never a traceback; and only a request that is in order reaches the desk, once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fsapp.web.routes import ROUTES, Parameter, Route
+from fsapp.web.server import WebServer
+
+from .serving import NotingDesk, Response, exchange, parsed, request
+
+EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "150"))
+HTTP_CODES = {200, 400, 401, 404, 405, 408, 411, 413, 414, 417, 431, 501, 503, 505}
+"""What the web layer may answer by itself: the refusals, and what HTTP alone can be wrong with."""
+ENDLESS = {"/events"}
+"""Streams are answered for as long as they are wanted: they have tests of their own."""
+
+NASTY = st.sampled_from(
+    (
+        "", " ", "\0", "\x7f", "\r\nX-Injected: 1", "%00", "${system(id)}", "';DROP TABLE calls;--",
+        "../../etc/passwd", "nobody", "1" * 70, "9" * 5000, "-1", "1e3", "NaN", "é", "\ud7ff",
+        "\u2028", "💥", "{}", "[]", "null", "true", "a&call_id=b", "=", "&&", "+", "idle", "5900",
+    )
+)  # fmt: skip
+TEXT = NASTY | st.text(max_size=40)
+RAW = st.binary(max_size=60)
+HEADER_TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF), max_size=40)
+
+
+def fitting(parameter: Parameter) -> st.SearchStrategy[str]:
+    """Mostly values the parameter's row allows, so that something gets through."""
+    if parameter.pattern.pattern in (".*", "[ -~]+"):
+        return st.sampled_from(("lunch", "a b"))
+    return st.from_regex(parameter.pattern, fullmatch=True).map(
+        lambda text: text[: parameter.longest]
+    )
+
+
+@st.composite
+def pairs(draw: st.DrawFn, route: Route) -> list[tuple[str, str]]:
+    known = [p for p in route.parameters if p.header is None]
+    chosen = draw(st.lists(st.sampled_from(known), max_size=3)) if known else []
+    found = [(p.name, draw(fitting(p) | TEXT)) for p in chosen]
+    if draw(st.integers(0, 4)) == 0:
+        found.append((draw(TEXT), draw(TEXT)))
+    if draw(st.integers(0, 9)) == 0:
+        found.append(("token", draw(st.sampled_from(("ann-token", "bob-token", "no")))))
+    return found
+
+
+def as_form(fields: list[tuple[str, str]]) -> bytes:
+    return "&".join(f"{quote(name)}={quote(value)}" for name, value in fields).encode()
+
+
+@st.composite
+def bodies(draw: st.DrawFn, route: Route) -> tuple[bytes, str]:
+    """A body and its Content-Type, which need not fit each other."""
+    fields = draw(pairs(route))
+    values = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.lists(TEXT)
+    document = {name: draw(st.just(value) | values) for name, value in fields}
+    body = draw(
+        st.sampled_from((b"", as_form(fields), json.dumps(document).encode(), b"[" * 5000)) | RAW
+    )
+    kinds = ("application/json", "application/x-www-form-urlencoded", "text/plain", "", "a/b; c=")
+    return body, draw(st.sampled_from(kinds) | HEADER_TEXT)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[bytes, Route | None]:
+    """A whole request as bytes, and the route it is for when that is beyond doubt."""
+    route = draw(st.sampled_from([route for route in ROUTES if route.path not in ENDLESS]))
+    path, known = route.path, True
+    if draw(st.integers(0, 9)) == 0:
+        path, known = draw(st.sampled_from((path + "/", path.upper(), "/" + path, "/x"))), False
+    elif draw(st.integers(0, 9)) == 0:
+        path, known = "/" + quote(draw(TEXT)), False
+    methods = st.sampled_from(("PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "get", "Ä"))
+    method = draw(st.sampled_from(route.methods) | st.sampled_from(route.methods) | methods)
+    query = as_form(draw(pairs(route))).decode()
+    body, kind = draw(bodies(route)) if draw(st.booleans()) else (b"", "")
+    lines = [f"{method} {path}{'?' + query if query else ''} HTTP/1.1", "Host: x"]
+    lines += [f"Authorization: {draw(credentials())}", "Connection: close"]
+    if body or method == "POST" or draw(st.integers(0, 9)) == 0:
+        lines.append(f"Content-Length: {draw(lengths(len(body)))}")
+    if kind:
+        lines.append(f"Content-Type: {kind}")
+    for _ in range(draw(st.integers(0, 2))):
+        lines.append(f"{draw(names())}: {draw(HEADER_TEXT)}")
+    head = "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogatepass")
+    return head + body, route if known else None
+
+
+def credentials() -> st.SearchStrategy[str]:
+    good = st.sampled_from(("Bearer ann-token", "bearer  bob-token"))
+    return good | good | good | st.sampled_from(("", "Bearer", "Basic eA==", "Bearer no"))
+
+
+def lengths(true: int) -> st.SearchStrategy[str]:
+    right = st.just(str(true))
+    return right | right | right | st.sampled_from(("-1", "1_0", "0x5", "", "70000", "9" * 30))
+
+
+def names() -> st.SearchStrategy[str]:
+    known = (
+        "Idempotency-Key",
+        "Accept",
+        "Expect",
+        "Transfer-Encoding",
+        "Cookie",
+        "X-Forwarded-For",
+    )
+    more = ("Host", "Content-Length", "Last-Event-ID", "Range", "Upgrade", "Content-Encoding")
+    return st.sampled_from(known + more)
+
+
+def answered(server: WebServer, sent: bytes) -> bytes:
+    """Everything that comes back; the client ends its half, so that nobody waits for more."""
+    try:
+        return exchange(server.address, sent)
+    except (ConnectionResetError, BrokenPipeError):
+        return b""
+
+
+def check(raw: bytes, desk: NotingDesk) -> Response | None:
+    """The answer, of which all is true that is true of every answer."""
+    if not raw:
+        return None
+    answer = parsed(raw)
+    assert answer.status in HTTP_CODES, raw[:400]
+    assert b"Traceback" not in raw
+    assert "X-Injected" not in answer.headers
+    if answer.status == 200:
+        return answer
+    assert desk.asked == [], "a refused request reached the desk"
+    if answer.body:
+        document = answer.document
+        assert {"status", "description", "error"} <= document.keys(), document
+    return answer
+
+
+@pytest.fixture
+def fresh(desk: NotingDesk) -> Callable[[], NotingDesk]:
+    """The desk with nothing noted."""
+
+    def emptied() -> NotingDesk:
+        desk.asked = []
+        return desk
+
+    return emptied
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(case=requests())
+def test_whatever_comes_in_one_document_goes_out(
+    server: WebServer,
+    fresh: Callable[[], NotingDesk],
+    troubles: Callable[[], list[str]],
+    case: tuple[bytes, Route | None],
+) -> None:
+    sent, route = case
+    desk = fresh()
+    answer = check(answered(server, sent), desk)
+    assert len(desk.asked) <= 1
+    if answer is not None and answer.status == 200 and route is not None and route.verb is not None:
+        assert [verb for _, verb, _ in desk.asked] == [route.verb]
+    assert troubles() == []
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    sent=st.binary(max_size=400)
+    | st.builds(lambda a, b: b"GET /agent HTTP/1.1\r\n" + a + b"\r\n" + b, RAW, RAW)
+    | st.builds(lambda a: b"POST /call/park HTTP/1.1\r\nHost: x\r\n" + a, RAW)
+)
+def test_bytes_that_are_no_request_harm_nobody(
+    server: WebServer,
+    fresh: Callable[[], NotingDesk],
+    troubles: Callable[[], list[str]],
+    sent: bytes,
+) -> None:
+    desk = fresh()
+    answered(server, sent)
+    assert desk.asked == []
+    assert troubles() == []
+    good = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    assert parsed(exchange(server.address, good, half_close=False)).status == 200
+
+
+def test_an_answer_500_is_noticed(
+    server: WebServer, fresh: Callable[[], NotingDesk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The desk falls over: the fuzz's own check must not let that pass."""
+
+    def falls_over(*_: object) -> dict[str, object]:
+        raise RuntimeError("a mistake")
+
+    desk = fresh()
+    monkeypatch.setattr(desk, "behaviour", falls_over)
+    with pytest.raises(AssertionError):
+        check(answered(server, request("GET", "/agent")), desk)
