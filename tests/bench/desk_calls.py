@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--switch", choices=("lab", "freeswitch"), default="lab")
     parser.add_argument("--calls", type=int, default=100)
     options = parser.parse_args()
-    switch = make_switch(options.switch)
+    switch = make_switch(options.switch, embedded=False)
     switch.start()
     try:
         with tempfile.TemporaryDirectory() as folder:
