@@ -25,6 +25,7 @@ from fsapp.store.agents import AgentExists, Agents, UnknownAgent
 from fsapp.store.contacts import BadContacts, Contacts
 from fsapp.store.database import Database
 from fsapp.store.organizations import Organization, Organizations, UnknownOrganization
+from fsapp.store.trouble import DatabaseTrouble
 
 __all__ = ["main", "parser"]
 
@@ -228,6 +229,8 @@ def _database(options: argparse.Namespace) -> Iterator[Database]:
             yield database
     except (AgentExists, UnknownAgent, UnknownOrganization, BadContacts) as error:
         raise _Refused(str(error)) from error
+    except DatabaseTrouble as error:
+        raise _Refused(f"database.path {error}") from error
     except sqlite3.Error as error:
         raise _Refused(f"{path}: {error}") from error
     except TimeoutError as error:

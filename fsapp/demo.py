@@ -25,7 +25,7 @@ from typing import TextIO
 from fsapp import shipped
 from fsapp.calls.agent import Agent
 from fsapp.lab.switch import Caller, LabSwitch
-from fsapp.service import Service
+from fsapp.service import CannotStart, Service
 from fsapp.settings import Database, Settings, load
 from fsapp.store.contacts import Contact
 
@@ -116,7 +116,7 @@ def run(duration: float | None, calls_per_minute: float) -> int:
                 _introduce(service)
                 deadline = time.monotonic() + (float("inf") if duration is None else duration)
                 _Trickle(switch, calls_per_minute).run(stopped, deadline)
-        except (OSError, sqlite3.Error) as error:
+        except (CannotStart, OSError, sqlite3.Error) as error:
             _say(f"fsapp: cannot start: {error}", file=sys.stderr)
             return 1
     _say("The demo is over.")

@@ -15,6 +15,8 @@ import signal
 import sqlite3
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from fsapp.calls.table import Limits
 from fsapp.desk.board import Board
@@ -29,7 +31,7 @@ from fsapp.desk.reports import Reports
 from fsapp.desk.restore import restore
 from fsapp.desk.retention import Retention
 from fsapp.logs import start_log
-from fsapp.settings import Outbound, Settings
+from fsapp.settings import Address, Outbound, Settings
 from fsapp.store.agents import Agents
 from fsapp.store.calls import Calls
 from fsapp.store.contacts import Contacts
@@ -41,19 +43,23 @@ from fsapp.switch.listener import Listener, PeerLimits
 from fsapp.web.app import build
 from fsapp.web.server import WebServer
 
-__all__ = ["Service", "serve"]
+__all__ = ["CannotStart", "Service", "serve"]
 
 log = logging.getLogger(__name__)
 
 READY_SECONDS = 1.0
 
 
+class CannotStart(Exception):
+    """Why nothing was started: one line that names the setting and what to do."""
+
+
 class Service:
-    """One running fsapp. ``start`` raises ``OSError`` (address taken) or ``sqlite3.Error``."""
+    """One running fsapp. ``start`` raises :class:`CannotStart`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.database = Database(settings.database.path)
+        self.database = Database(settings.database.path, settings.database.synchronous)
         self.calls = Calls(self.database, platform.node() or "local")
         self.agents = Agents(self.database)
         self.contacts = Contacts(self.database)
@@ -70,7 +76,10 @@ class Service:
     def start(self) -> None:
         """Opens the database, takes in the calls on record, then listens."""
         settings = self.settings
-        self.database.open()
+        try:
+            self.database.open(alone=True)
+        except sqlite3.Error as error:
+            raise CannotStart(f"database.path {error}") from error
         try:
             self._build(settings)
         except BaseException:
@@ -115,9 +124,11 @@ class Service:
         )
         reports = Reports(self.board, self.history)
         self.desk = Desk(parts, self.calls, self.agents, directory, health, reports=reports)
-        self.listener = _listener(settings.outbound, self._handler)
+        with _listening("outbound.listen", settings.outbound.listen):
+            self.listener = _listener(settings.outbound, self._handler)
         try:
-            self.server = WebServer(build(self.desk, self.agents, settings), settings.http)
+            with _listening("http.listen", settings.http.listen):
+                self.server = WebServer(build(self.desk, self.agents, settings), settings.http)
         except BaseException:
             self.listener.abandon()
             raise
@@ -143,7 +154,7 @@ def serve(settings: Settings) -> int:
         signal.signal(name, lambda number, _: _asked_to_stop(asked, number))
     try:
         service.start()
-    except (OSError, sqlite3.Error) as error:
+    except (CannotStart, sqlite3.Error) as error:
         log_writer.stop()
         print(f"fsapp: cannot start: {error}", file=sys.stderr)  # noqa: T201
         return 1
@@ -169,6 +180,17 @@ def _raise_descriptor_limit() -> None:
 def _listener(outbound: Outbound, handler: EventHandler) -> Listener:
     limits = PeerLimits(outbound.handshake_timeout, outbound.handshakes, outbound.connections)
     return Listener(*outbound.listen, outbound.allow, handler, limits)
+
+
+@contextmanager
+def _listening(setting: str, address: Address) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CannotStart(
+            f"{setting} {address} cannot be listened at: {error.strerror or error}; stop what "
+            "listens there, or name another address"
+        ) from error
 
 
 def _options(settings: Settings) -> Options:

@@ -29,6 +29,7 @@ __all__ = [
     "PASSWORD",
     "PATH",
     "SWITCH_TEXT",
+    "SYNCHRONOUS",
     "WILDCARDS",
     "Address",
     "Kind",
@@ -46,7 +47,6 @@ WILDCARDS = frozenset({"0.0.0.0", "::"})
 _HIGHEST_PORT = 65535
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]{2,45}")
-_LEVELS = ("debug", "info", "warning", "error")
 
 
 class Address(NamedTuple):
@@ -132,18 +132,22 @@ def _path(value: object) -> Path:
     return Path(_text("a file name without control characters", bool)(value))
 
 
-def _level(value: object) -> str:
-    level = value.lower() if isinstance(value, str) else ""
-    if level not in _LEVELS:
-        raise ValueError(f"one of {', '.join(_LEVELS)}")
-    return level
+def _one_of(*words: str) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        word = value.lower() if isinstance(value, str) else ""
+        if word not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return word
+
+    return parse
 
 
 LISTEN = Kind(_address(lowest_port=0))
 ADDRESS = Kind(_address(lowest_port=1))
 NETWORKS = Kind(networks, lambda text: text.split(","))
 PATH = Kind(_path)
-LEVEL = Kind(_level)
+LEVEL = Kind(_one_of("debug", "info", "warning", "error"))
+SYNCHRONOUS = Kind(_one_of("normal", "full"))
 SWITCH_TEXT = Kind(_text("text without control characters", str.strip))
 PASSWORD = Kind(_text("text without control characters", str.strip), secret=True)
 DIAL_STRING = Kind(

@@ -28,6 +28,7 @@ from fsapp.setting_kinds import (
     PASSWORD,
     PATH,
     SWITCH_TEXT,
+    SYNCHRONOUS,
     WILDCARDS,
     Address,
     Kind,
@@ -116,6 +117,7 @@ class Control:
 class Database:
     path: Path = _row(Path("fsapp.db"), PATH, "the SQLite file")
     timeout: float = _row(5.0, seconds(0.1, 60), "how long a request waits for its commit")
+    synchronous: str = _row("normal", SYNCHRONOUS, "full: a power cut loses nothing either")
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,8 @@ def test_wrong_settings_are_one_line_and_exit_with_2(run: Run, command: tuple[st
 
 def test_a_database_that_cannot_be_opened_is_one_line_and_exits_with_1(run: Run) -> None:
     Path("fsapp.db").mkdir()
-    assert "fsapp.db: unable to open database file" in refused(run("agent", "list"), 1)
+    line = refused(run("agent", "list"), 1)
+    assert line.startswith("fsapp: database.path fsapp.db cannot be opened; see that its directory")
 
 
 def test_organizations_are_named_listed_and_forgotten(run: Run) -> None:

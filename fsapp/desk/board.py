@@ -26,6 +26,7 @@ from fsapp.calls.table import FOR_EVER, Happening, Limits, happen
 from fsapp.desk.clock import Clock, Timer
 from fsapp.desk.presence import OFFLINE_AFTER, AgentStatus, Presence
 from fsapp.store.calls import Calls, Event, KeyRecord
+from fsapp.store.writer import Written
 from fsapp.switch.connection import Connection, OnReply
 
 __all__ = ["AgentStatus", "Board", "Leg", "LegPhase", "LiveCall", "Request", "Turn"]
@@ -125,7 +126,9 @@ class LiveCall:
     """Its former connections; closing one is safe only in a conversation (freeswitch.md §3)."""
     partner: LiveCall | None = None
     """The call it is being transferred to, or from."""
-    written: Future[None] | None = None
+    written: Written[None] | None = None
+    unclaimed: Call | None = None
+    """As it was before the claim that is being put on record."""
     due: int | None = None
     """When it will have waited too long (forgotten.py), with the timer for it."""
     timer: Timer | None = None
@@ -221,7 +224,7 @@ class Board:
         *,
         key: KeyRecord | None = None,
         **facts: str | None,
-    ) -> Future[None]:
+    ) -> Written[None]:
         """One transition of the table: call, row and events. The future is the commit's.
 
         ``facts`` are the fields of :class:`fsapp.calls.table.Facts` but the time.
@@ -232,11 +235,25 @@ class Board:
         live.written = self._store.record(live.call, events, key)
         return live.written
 
-    def claim(self, turn: Turn, live: LiveCall, agent: Agent) -> Future[bool]:
+    def probe(self) -> Written[None]:
+        """On record when a change could be."""
+        return self._store.probe()
+
+    def claim(self, turn: Turn, live: LiveCall, agent: Agent) -> Written[bool]:
         """The claim of a queued call: whoever changed one row has won."""
+        live.unclaimed = live.call
         events = self._change(turn, live, Happening.CLAIM, {"agent": agent.id})
         log.info("%s: claimed by %s", live.call.id, agent.id)
         return self._store.claim(live.call, events)
+
+    def unclaim(self, turn: Turn, live: LiveCall) -> None:
+        """Takes back a claim that was never put on record; there is nothing to tell."""
+        assert live.unclaimed is not None
+        agent_id, live.call = live.call.assigned_to, live.unclaimed
+        self._own(live, agent_id, live.call.assigned_to)
+        self.watch(live)
+        turn.agents.update([agent_id] if agent_id else [])
+        log.info("%s: claim of %s taken back", live.call.id, agent_id)
 
     def offer(self, live: LiveCall) -> None:
         """A new inbound call: its row, and ``call_offer``."""

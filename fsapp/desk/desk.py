@@ -6,6 +6,7 @@ Who asks, which verb, which parameters come in; the JSON document of the answer 
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from fsapp.calls.refusals import (
     CALL_OWNED,
     Refusal,
     call_not_found,
+    dependency_unavailable,
     not_authorized,
 )
 from fsapp.calls.table import Happening
@@ -106,6 +108,8 @@ class Desk:
             raise
         except UnknownAgent:
             raise not_authorized() from None
+        except sqlite3.Error as error:
+            raise dependency_unavailable(f"The database cannot be read: {error}") from error
 
     def _retried(self, perform: Verb, agent: Agent, parameters: Parameters) -> Document:
         """Nobody is kept from a call by an agent who has been removed meanwhile."""
@@ -216,9 +220,21 @@ class Desk:
             changed = self._agents.pause(agent.id, reason, self._tell)
         else:
             changed = self._agents.resume(agent.id, self._tell)
-        now = committed(changed, self._context.options.database_timeout)
+        try:
+            now = committed(changed, self._context.options.database_timeout)
+        except Refusal:
+            if changed.withdraw():
+                self._as_on_record(agent)
+            raise
         with self._board.turn():
             return _success(agent=self._board.agent_document(self._board.status(now)))
+
+    def _as_on_record(self, agent: Agent) -> None:
+        """A change of hers was taken back that the board may have been told of."""
+        row = self._agents.get(agent.id)
+        with self._board.turn():
+            if row is not None:
+                self._board.status(agent).agent = row
 
     def _tell(self, database: sqlite_utils.Database, agent: Agent) -> None:
         """The event of her pausing or resuming, in the transaction that changes her row."""

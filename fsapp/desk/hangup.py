@@ -25,13 +25,18 @@ class Hangup(Verbs):
 
     def hangup(self, agent: Agent, call_id: str | None) -> Call:
         """Her current call, or the named own one; returns it as ended."""
+        self._recordable(lambda: self._may_hang_up(agent, call_id))
         with self._board.turn() as turn:
-            live = self._choose(agent, call_id)
-            may_hang_up(agent, live.subject, self._board.situation(agent))
+            live = self._may_hang_up(agent, call_id)
             request = self._start(turn, agent, live)
         self._wait(request, self._context.options.switch_timeout)
         self._commit(live.written, live)
         return live.call
+
+    def _may_hang_up(self, agent: Agent, call_id: str | None) -> LiveCall:
+        live = self._choose(agent, call_id)
+        may_hang_up(agent, live.subject, self._board.situation(agent))
+        return live
 
     def _choose(self, agent: Agent, call_id: str | None) -> LiveCall:
         if call_id is not None:

@@ -31,6 +31,7 @@ from fsapp.desk.legs import GRACE_SECONDS, displayable
 from fsapp.desk.parts import Parts
 from fsapp.desk.verbs import Verbs
 from fsapp.store.calls import Calls, KeyRecord
+from fsapp.store.writer import Written
 from fsapp.switch import commands
 from fsapp.switch.channel import Reply
 
@@ -123,6 +124,7 @@ class Originate(Verbs):
     def _originate(self, agent: Agent, target: Target, key: str | None) -> Call:
         live = LiveCall(self._plan(agent, target))
         request = Request("call/originate", agent, live.call.id)
+        self._recordable(lambda: self._free(agent))
         with self._board.turn() as turn:
             self._free(agent)
             self._context.require_new_work()
@@ -197,13 +199,24 @@ class Originate(Verbs):
             if self._legs.usable(self._board.status(request.agent)) is not leg:
                 raise phone_unavailable(request.agent.phone, "NORMAL_CLEARING")
             self._legs.engage(leg, live)
-            self._board.happen(turn, live, Happening.DIAL, agent=request.agent.id, key=record)
+            dialling = Happening.DIAL
+            written = self._board.happen(turn, live, dialling, agent=request.agent.id, key=record)
         try:
-            self._commit(live.written, live)
-        except Refusal:
-            with self._board.turn() as turn:
-                self._endings.hung_up(turn, live, "NORMAL_TEMPORARY_FAILURE")
+            self._commit(written, live)
+        except Refusal as refusal:
+            refusal.call = None
+            self._unrecord(live, leg, written)
             raise
+
+    def _unrecord(self, live: LiveCall, leg: Leg, written: Written[None]) -> None:
+        """The call is not on record in time: it is taken back there, and forgotten here."""
+        never = written.withdraw()
+        with self._board.turn() as turn:
+            if not never:
+                self._endings.hung_up(turn, live, "NORMAL_TEMPORARY_FAILURE")
+            elif live.call.live:
+                live.leg = leg.live = None
+                self._board.withdraw(live)
 
     def _key(self, request: Request, planned: Call, key: str | None) -> KeyRecord | None:
         if key is None:

@@ -33,15 +33,24 @@ class Park(Verbs):
 
     def park(self, agent: Agent, call_id: str | None) -> Call:
         """Her current call, or the named own one; returns it as parked."""
-        with self._board.turn() as turn:
-            live = self._choose(agent, call_id)
-            may_park(agent, live.subject, self._board.situation(agent))
+        with self._board.turn():
+            live = self._may_park(agent, call_id)
             # A double click waits for the first one.
-            request = live.request or self._start(turn, agent, live)
+            request = live.request
+        if request is None:
+            self._recordable(lambda: self._may_park(agent, call_id))
+            with self._board.turn() as turn:
+                live = self._may_park(agent, call_id)
+                request = live.request or self._start(turn, agent, live)
         self._wait(request, self._context.options.switch_timeout)
         call = live.call
         self._commit(live.written, live)
         return call
+
+    def _may_park(self, agent: Agent, call_id: str | None) -> LiveCall:
+        live = self._choose(agent, call_id)
+        may_park(agent, live.subject, self._board.situation(agent))
+        return live
 
     def _choose(self, agent: Agent, call_id: str | None) -> LiveCall:
         if call_id is not None:

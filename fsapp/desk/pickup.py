@@ -6,8 +6,6 @@ and that one's claim counts only if its UPDATE changes a row (protocol §4).
 
 from __future__ import annotations
 
-from concurrent.futures import Future
-
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
 from fsapp.calls.guard import may_pick_up, may_take_next, may_unpark
@@ -25,6 +23,7 @@ from fsapp.desk.legs import GRACE_SECONDS, UNHEARD
 from fsapp.desk.parts import Parts
 from fsapp.desk.verbs import Verbs
 from fsapp.store.calls import Calls
+from fsapp.store.writer import Written
 
 __all__ = ["Pickup"]
 
@@ -40,11 +39,19 @@ class Pickup(Verbs):
     def pickup(self, agent: Agent, call_id: str) -> Call:
         """The named call; returns it as bridged."""
         request = Request("call/pickup", agent, call_id)
+        with self._board.turn():
+            on_hold = self._may_pick_up(agent, call_id).call.state is State.PARKED
+        if on_hold:
+            self._recordable(lambda: self._may_pick_up(agent, call_id))
         with self._board.turn() as turn:
-            live = self._named(agent, call_id)
-            may_pick_up(agent, live.subject, self._board.situation(agent))
+            live = self._may_pick_up(agent, call_id)
             claim = self._take(turn, request, live)
         return self._bridged(request, live, claim)
+
+    def _may_pick_up(self, agent: Agent, call_id: str) -> LiveCall:
+        live = self._named(agent, call_id)
+        may_pick_up(agent, live.subject, self._board.situation(agent))
+        return live
 
     def next(self, agent: Agent) -> Call:
         """The next queued call; returns it as bridged.
@@ -66,7 +73,7 @@ class Pickup(Verbs):
                 except Refusal:
                     raise refusal from None
 
-    def _take_next(self, agent: Agent) -> tuple[Request, LiveCall, Future[bool] | None]:
+    def _take_next(self, agent: Agent) -> tuple[Request, LiveCall, Written[bool] | None]:
         request = Request("call/pickup", agent, "")
         with self._board.turn() as turn:
             # As she is now: her pause may be younger than the agent this request came with.
@@ -75,19 +82,24 @@ class Pickup(Verbs):
             live = self._head(agent)
             return request, live, self._take(turn, request, live)
 
-    def _bridged(self, request: Request, live: LiveCall, claim: Future[bool] | None) -> Call:
+    def _bridged(self, request: Request, live: LiveCall, claim: Written[bool] | None) -> Call:
         if claim is not None:
             self._claimed(request, live, claim)
         return self._finish(request, live)
 
     def unpark(self, agent: Agent, call_id: str) -> Call:
         """Her own parked call; returns it as bridged."""
+        self._recordable(lambda: self._may_unpark(agent, call_id))
         request = Request("call/unpark", agent, call_id)
         with self._board.turn() as turn:
-            live = self._named(agent, call_id)
-            may_unpark(agent, live.subject, self._board.situation(agent))
+            live = self._may_unpark(agent, call_id)
             self._take(turn, request, live)
         return self._finish(request, live)
+
+    def _may_unpark(self, agent: Agent, call_id: str) -> LiveCall:
+        live = self._named(agent, call_id)
+        may_unpark(agent, live.subject, self._board.situation(agent))
+        return live
 
     def _head(self, agent: Agent) -> LiveCall:
         """The next call of her queue. In a turn."""
@@ -96,7 +108,7 @@ class Pickup(Verbs):
             raise nothing_to_pick_up()
         return self._board.calls[queue[0].id]
 
-    def _take(self, turn: Turn, request: Request, live: LiveCall) -> Future[bool] | None:
+    def _take(self, turn: Turn, request: Request, live: LiveCall) -> Written[bool] | None:
         """Claims a queued call; a parked one is hers already and is joined at once."""
         if live.call.state is State.PARKED:
             self._context.require_switch(live)
@@ -109,12 +121,11 @@ class Pickup(Verbs):
             return None
         return self._board.claim(turn, live, request.agent)
 
-    def _claimed(self, request: Request, live: LiveCall, claim: Future[bool]) -> None:
+    def _claimed(self, request: Request, live: LiveCall, claim: Written[bool]) -> None:
         try:
             won = self._commit(claim, live)
         except Refusal as refusal:
-            with self._board.turn() as turn:
-                self._release(turn, request, live, refusal)
+            self._unclaim(request, live, claim, refusal)
             return
         if not won:
             self._lost(request, live)
@@ -126,6 +137,17 @@ class Pickup(Verbs):
                 self._bridges.join(turn, request, live)
             except Refusal as refusal:
                 self._release(turn, request, live, refusal)
+
+    def _unclaim(
+        self, request: Request, live: LiveCall, claim: Written[bool], refusal: Refusal
+    ) -> None:
+        """The claim is not on record in time: it is taken back there, and undone here."""
+        never = claim.withdraw()
+        with self._board.turn() as turn:
+            if never and live.request is request and live.call.state is State.TRANSFERRING:
+                self._board.unclaim(turn, live)
+                refusal.call = live.call.document()
+            self._release(turn, request, live, refusal)
 
     def _release(self, turn: Turn, request: Request, live: LiveCall, refusal: Refusal) -> None:
         if live.request is request and live.call.state is State.TRANSFERRING:

@@ -23,12 +23,11 @@ class Transfer(Verbs):
 
     def transfer(self, agent: Agent, source_id: str) -> tuple[Call, Call]:
         """Connects her parked call with her current one; returns both, transferred."""
-        ended = self._ended_own(agent, source_id)
-        if ended is not None:
-            raise bridge_failed(CALL_ON_HOLD_GONE, ended.document())
+        self._not_ended(agent, source_id)
+        self._recordable(lambda: self._both(agent, source_id)[0])
+        self._not_ended(agent, source_id)
         with self._board.turn() as turn:
-            source = self._named(agent, source_id)
-            destination = self._destination(agent, source)
+            source, destination = self._both(agent, source_id)
             self._context.require_switch(source)
             request = Request("call/transfer", agent, source_id)
             self._transfers.start(turn, request, source, destination)
@@ -37,6 +36,15 @@ class Transfer(Verbs):
         self._commit(source.written, source)
         self._commit(destination.written, destination)
         return answer
+
+    def _both(self, agent: Agent, source_id: str) -> tuple[LiveCall, LiveCall]:
+        source = self._named(agent, source_id)
+        return source, self._destination(agent, source)
+
+    def _not_ended(self, agent: Agent, source_id: str) -> None:
+        ended = self._ended_own(agent, source_id)
+        if ended is not None:
+            raise bridge_failed(CALL_ON_HOLD_GONE, ended.document())
 
     def _destination(self, agent: Agent, source: LiveCall) -> LiveCall:
         may_transfer(agent, source.subject, self._board.situation(agent))

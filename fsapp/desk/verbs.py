@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
@@ -61,6 +62,17 @@ class Verbs:
         late = dependency_timeout("FreeSWITCH did not answer in time", document)
         self._board.finish(turn, request, late)
 
+    def _recordable(self, look: Callable[[], LiveCall | None]) -> None:
+        """Before anything is done: ``look`` makes the checks, in a turn and in their order; then
+        503 unless the database takes changes. What could not be put on record is not begun."""
+        with self._board.turn():
+            live = look()
+        try:
+            committed(self._board.probe(), self._context.options.database_timeout)
+        except Refusal as refusal:
+            refusal.call = live.call.document() if live is not None else None
+            raise
+
     def _commit(self, written: Future[T] | None, live: LiveCall) -> T | None:
         """Waits until what was decided is on record; 503, showing the call, when it cannot be."""
         if written is None:
@@ -73,7 +85,10 @@ class Verbs:
 
 
 def committed(written: Future[T], limit: float) -> T:
-    """What the writer's job answers once it is on record; 503 past ``limit`` seconds."""
+    """What the writer's job answers once it is on record; 503 past ``limit`` seconds.
+
+    The job stays handed in; whoever can undo what it reports takes it back.
+    """
     try:
         return written.result(limit)
     except TimeoutError:

@@ -23,6 +23,7 @@ import sqlite_utils
 
 from fsapp.calls.agent import Agent
 from fsapp.store.database import Database
+from fsapp.store.writer import Written
 
 __all__ = ["AgentExists", "Agents", "UnknownAgent"]
 
@@ -123,7 +124,7 @@ class Agents:
                 return _agent(row)
         return None
 
-    def pause(self, agent_id: str, reason: str | None, also: Also | None = None) -> Future[Agent]:
+    def pause(self, agent_id: str, reason: str | None, also: Also | None = None) -> Written[Agent]:
         """Pauses her. The future has the agent once it, and ``also``, are committed, or
         :class:`UnknownAgent`. Who is paused for this very reason already stays so since when she
         is, and there is nothing more to tell."""
@@ -131,13 +132,13 @@ class Agents:
         other = "paused = 0 OR pause_reason IS NOT :pause_reason"
         return self._change(agent_id, change, also, other)
 
-    def resume(self, agent_id: str, also: Also | None = None) -> Future[Agent]:
+    def resume(self, agent_id: str, also: Also | None = None) -> Written[Agent]:
         """Ends her pause; otherwise as :meth:`pause`."""
         change = {"paused": 0, "pause_reason": None, "state_since": int(self._clock())}
         return self._change(agent_id, change, also, "paused = 1")
 
     def _rows(self, where: str, *values: str) -> list[dict[str, Any]]:
-        return _select(self._database.reader(), where, *values)
+        return self._database.query(f"SELECT {_COLUMNS} FROM agents WHERE {where}", values)
 
     def _change(
         self,
@@ -145,7 +146,7 @@ class Agents:
         change: Mapping[str, object],
         also: Also | None = None,
         only_if: str = "1",
-    ) -> Future[Agent]:
+    ) -> Written[Agent]:
         """Writes the columns of ``change`` where ``only_if`` holds; answers the agent as she is
         then."""
         assignments = ", ".join(f"{column} = :{column}" for column in change)

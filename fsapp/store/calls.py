@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ import sqlite_utils
 
 from fsapp.calls.call import Call, State
 from fsapp.store.database import Database
+from fsapp.store.writer import Written
 
 __all__ = ["Calls", "Event", "KeyRecord", "call_from"]
 
@@ -81,7 +81,7 @@ class Calls:
 
     def record(
         self, call: Call, events: Sequence[Event], key: KeyRecord | None = None
-    ) -> Future[None]:
+    ) -> Written[None]:
         """Writes the call's row and the events that tell of its change."""
 
         def write(database: sqlite_utils.Database) -> None:
@@ -92,7 +92,7 @@ class Calls:
 
         return self._database.submit(write)
 
-    def claim(self, call: Call, events: Sequence[Event]) -> Future[bool]:
+    def claim(self, call: Call, events: Sequence[Event]) -> Written[bool]:
         """Writes ``call``, as claimed, if its row is still queued and nobody's.
 
         The future answers whether it was; if not, nothing is written.
@@ -106,23 +106,27 @@ class Calls:
 
         return self._database.submit(write)
 
-    def tell(self, event: Event) -> Future[None]:
+    def tell(self, event: Event) -> Written[None]:
         """Appends one event that concerns no call's row (an agent's state)."""
         return self._database.submit(lambda database: self.append(database, [event]))
 
+    def probe(self) -> Written[None]:
+        """A change that changes nothing: on record when a real one could be."""
+        return self._database.probe()
+
     def find(self, call_id: str) -> Call | None:
         """The call as last written, ended ones included."""
-        rows = self._database.reader().query("SELECT * FROM calls WHERE id = ?", [call_id])
+        rows = self._database.query("SELECT * FROM calls WHERE id = ?", [call_id])
         return next((call_from(row) for row in rows), None)
 
     def live(self) -> list[Call]:
         """Every call that had not ended when it was last written."""
-        rows = self._database.reader().query("SELECT * FROM calls WHERE state <> 'hungup'")
+        rows = self._database.query("SELECT * FROM calls WHERE state <> 'hungup'")
         return [call_from(row) for row in rows]
 
     def used_key(self, agent_id: str, key: str) -> KeyRecord | None:
         """What this agent used the key for, if she did."""
-        rows = self._database.reader().query(
+        rows = self._database.query(
             "SELECT * FROM idempotency WHERE agent_id = ? AND key = ?", [agent_id, key]
         )
         return next((KeyRecord(**row) for row in rows), None)

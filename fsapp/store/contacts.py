@@ -94,11 +94,11 @@ class Contacts:
             "ORDER BY organization_id = ? DESC, contacts.name, contacts.cm_id LIMIT ?"
         )
         values = [words, *organizations, -1 if first is None else first, limit]
-        return [Contact(**row) for row in self._database.reader().query(query, values)]
+        return [Contact(**row) for row in self._database.query(query, values)]
 
     def get(self, cm_id: int) -> Contact | None:
         query = f"SELECT {', '.join(COLUMNS)} FROM contacts WHERE cm_id = ?"
-        rows = list(self._database.reader().query(query, [cm_id]))
+        rows = self._database.query(query, [cm_id])
         return Contact(**rows[0]) if rows else None
 
 

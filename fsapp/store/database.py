@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlite_utils
 
+from fsapp.store.file import DatabaseFile
 from fsapp.store.schema import MIGRATIONS
-from fsapp.store.writer import Writer, WriterStopped
+from fsapp.store.trouble import DatabaseTrouble, explain
+from fsapp.store.writer import Writer, WriterStopped, Written
 
 __all__ = ["Database"]
 
@@ -24,26 +26,49 @@ T = TypeVar("T")
 BUSY_MILLISECONDS = 2000
 """How long SQLite itself waits for another process's lock before it says so."""
 
+SYNCHRONOUS = {"normal": "NORMAL", "full": "FULL"}
+"""What ``database.synchronous`` means to SQLite; docs/operations.md says what it costs."""
+
 
 class Database:
     """The file at ``path``; brought to the newest schema when opened."""
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, synchronous: str = "normal") -> None:
         self.path = Path(path)
+        self._file = DatabaseFile(self.path)
+        self._synchronous = SYNCHRONOUS[synchronous]
         self._threads = threading.local()
         self._readers: list[sqlite_utils.Database] = []
         self._readers_lock = threading.Lock()
-        self.writer = Writer(self._connect)
+        self._generation = 0
+        """How often the file was written anew; a connection of an earlier one is of no use."""
+        self.writer = Writer(self._connect_writer, path=self.path, ready=self._ready)
 
-    def open(self) -> None:
-        """Creates or migrates the file and starts the writer. Raises ``sqlite3.Error``."""
-        database = self._connect()
+    def open(self, *, alone: bool = False) -> None:
+        """Creates or migrates the file and starts the writer. ``alone``: refuses a second process
+        that opens it so. Raises :class:`DatabaseTrouble`, whose text is one sentence."""
+        if alone:
+            self._file.lock()
         try:
+            self._prepare()
+        except BaseException as error:
+            self._file.unlock()
+            if isinstance(error, sqlite3.Error):
+                raise DatabaseTrouble(explain(error, self.path)) from error
+            raise
+        self.writer.start()
+
+    def _prepare(self) -> None:
+        database = self._connect(create=True)
+        try:
+            _check(database, self.path)
             database.enable_wal()
+            # At once or not at all, and not beside another process that does the same.
+            database.execute("BEGIN IMMEDIATE")
             MIGRATIONS.apply(database)
+            database.commit()
         finally:
             database.close()
-        self.writer.start()
 
     def close(self) -> None:
         """Commits what is waiting, stops the writer, closes every thread's connection."""
@@ -53,40 +78,98 @@ class Database:
         for reader in readers:
             reader.close()
         self._threads = threading.local()
+        self._file.unlock()
 
     def reader(self) -> sqlite_utils.Database:
         """This thread's own connection, for reading."""
-        database: sqlite_utils.Database | None = getattr(self._threads, "database", None)
-        if database is None:
-            database = self._connect()
-            self._threads.database = database
+        mine = self._threads
+        database: sqlite_utils.Database | None = getattr(mine, "database", None)
+        if database is None or mine.generation != self._generation:
+            mine.generation = self._generation
+            database = mine.database = self._connect()
             with self._readers_lock:
                 self._readers.append(database)
         return database
 
-    def submit(self, run: Callable[[sqlite_utils.Database], T]) -> Future[T]:
+    def query(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
+        """All rows of a query, read on this thread's own connection. Raises
+        :class:`DatabaseTrouble`, whose text is one sentence."""
+        with self._explained():
+            # All at once: a statement left half read would hold its snapshot of the file open.
+            return list(self.reader().query(sql, values))
+
+    def submit(self, run: Callable[[sqlite_utils.Database], T]) -> Written[T]:
         """Hands a change to the writer; see :meth:`Writer.submit`."""
         return self.writer.submit(run)
 
-    def why_not_writable(self, limit: float) -> str | None:
-        """Why a change could not be written now, in a few words; ``None`` when it could.
+    def probe(self) -> Written[None]:
+        """A change that needs all a real one needs (lock, permission, room) and changes nothing:
+        it writes a page. On record when all that was handed in before is."""
+        return self.submit(_touch)
 
-        Tries one that needs all a real one needs (lock, permission) and changes nothing; waits at
-        most ``limit`` seconds.
-        """
-        tried = self.submit(lambda database: database.execute("DELETE FROM idempotency WHERE 0"))
+    def why_not_writable(self, limit: float) -> str | None:
+        """Why a change could not be written now, in a sentence; ``None`` when it could. Waits at
+        most ``limit`` seconds."""
         try:
-            tried.result(limit)
+            self.probe().result(limit)
         except (TimeoutError, sqlite3.Error, WriterStopped) as error:
-            return self.writer.failure or str(error) or "it takes too long"
+            return self.writer.failure or str(error) or f"{self.path} takes no change in time"
         return None
 
-    def _connect(self) -> sqlite_utils.Database:
+    def _ready(self, database: sqlite_utils.Database) -> sqlite_utils.Database:
+        """The writer's connection to the file at the path, which may have been deleted."""
+        if self._file.is_there():
+            return database
+        assert isinstance(database.conn, sqlite3.Connection)
+        self._file.put_back(database.conn)
+        with self._readers_lock:
+            # Not closed yet: closing the last connection to a deleted file would delete the WAL
+            # of its successor, which has the same name.
+            self._readers.append(database)
+        self._generation += 1
+        return self._connect_writer()
+
+    def _connect_writer(self) -> sqlite_utils.Database:
+        database = self._connect()
+        # Reading makes SQLite open its WAL.
+        database.execute("SELECT 1 FROM sqlite_master").fetchone()
+        self._file.remember()
+        return database
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise DatabaseTrouble(explain(error, self.path)) from error
+
+    def _connect(self, *, create: bool = False) -> sqlite_utils.Database:
+        # Only open() creates the file: a reader must not take an empty new one for ours.
+        where = f"{self.path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
         # check_same_thread=False only so that close() may close the other threads' connections.
-        connection = sqlite3.connect(self.path, check_same_thread=False)
+        connection = sqlite3.connect(where, uri=True, check_same_thread=False)
         database = sqlite_utils.Database(connection)
         database.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
-        # WAL with NORMAL survives a crash of the process without loss; a power cut may cost
-        # the last commits but never the file.
-        database.execute("PRAGMA synchronous=NORMAL")
+        database.execute(f"PRAGMA synchronous={self._synchronous}")
         return database
+
+
+def _touch(database: sqlite_utils.Database) -> None:
+    database.execute("PRAGMA user_version=0")
+
+
+def _check(database: sqlite_utils.Database, path: Path) -> None:
+    """Refuses a damaged file, and one of a newer fsapp, before anything is changed."""
+    found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        what = " ".join(found.split())
+        raise DatabaseTrouble(
+            f"{path} is damaged ({what}); restore a backup, or move the file away and start anew"
+        )
+    ours = {migration.name for migration in MIGRATIONS.pending(sqlite_utils.Database(memory=True))}
+    newer = sorted({done.name for done in MIGRATIONS.applied(database)} - ours)
+    if newer:
+        raise DatabaseTrouble(
+            f"{path} was written by a newer fsapp ({newer[-1]}); install that one, or restore the "
+            "backup from before"
+        )

@@ -123,14 +123,14 @@ class History:
             f"SELECT calls.* FROM ({ids}) AS page JOIN calls USING (id) "
             "ORDER BY page.arrival DESC, page.id DESC"
         )
-        rows = list(self._database.reader().query(query, {**values, "limit": limit + 1}))
+        rows = self._database.query(query, {**values, "limit": limit + 1})
         calls = [call_from(row) for row in rows[:limit]]
         more = len(rows) > limit
         return calls, Place(calls[-1].arrival, calls[-1].id) if more else None
 
     def events(self, call_id: str) -> list[tuple[str, float, dict[str, Any]]]:
         """A call's events in order: name, Unix seconds, the call object after it."""
-        rows = self._database.reader().query(
+        rows = self._database.query(
             "SELECT name, timestamp, document FROM events WHERE call_id = ? ORDER BY number",
             [call_id],
         )
@@ -147,7 +147,7 @@ class History:
             "until": until,
             "step": step,
         }
-        return [Figures(**row) for row in self._database.reader().query(_FIGURES, values)]
+        return [Figures(**row) for row in self._database.query(_FIGURES, values)]
 
     def remove(self, before: float, limit: int) -> Future[int]:
         """Removes up to ``limit`` calls that ended before a moment (Unix seconds), with their

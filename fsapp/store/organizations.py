@@ -67,7 +67,7 @@ class Organizations:
     def all(self) -> list[Organization]:
         """Every organization that has a name, by number."""
         query = "SELECT id, name, greeting FROM organizations ORDER BY id"
-        return [Organization(**row) for row in self._database.reader().query(query)]
+        return [Organization(**row) for row in self._database.query(query)]
 
     def named(self, numbers: Iterable[int]) -> dict[int, Organization]:
         """Those of ``numbers`` that have a name."""

@@ -3,7 +3,9 @@
 The law of this file: everything that changes the database is a job handed to
 :meth:`Writer.submit`; jobs run in the order they were handed in, all that are waiting go
 into one transaction, and a job's future is answered only after that transaction has been
-committed. Handing a job in never waits for the disk, so calls never do.
+committed. Handing a job in never waits for the disk, so calls never do. A transaction that
+meets trouble with the file is tried again until it succeeds; whoever will not wait for that takes
+the job back, and then it is never carried out.
 """
 
 from __future__ import annotations
@@ -14,11 +16,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-__all__ = ["Writer", "WriterStopped"]
+from fsapp.store.trouble import explain, is_of_the_database
+
+__all__ = ["Withdrawn", "Writer", "WriterStopped", "Written"]
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -26,9 +31,39 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.2
 """Pause before a transaction that could not be committed is tried again."""
 
+STOP_SECONDS = 4.0
+"""How long stopping waits for a commit that is under way, e.g. on a disk that hangs."""
+
 
 class WriterStopped(Exception):
     """The writer was stopped before the job could be committed."""
+
+
+class Withdrawn(Exception):
+    """Whoever handed the job in took it back before it was committed."""
+
+
+class Written(Future[T]):
+    """What comes of a job; until it is on record, the job may be taken back."""
+
+    def __init__(self, gate: threading.Condition | None = None) -> None:
+        super().__init__()
+        self._gate = gate or threading.Condition()
+        self.withdrawn = False
+        self.attempting = False
+        """Whether a transaction with it is under way."""
+
+    def withdraw(self, limit: float = STOP_SECONDS) -> bool:
+        """Takes the job back. ``True``: it is not on record and never will be. ``False``: it is,
+        or a transaction is under way that has not ended in ``limit`` seconds; hand in its
+        opposite."""
+        with self._gate:
+            self.withdrawn = True
+            self._gate.wait_for(lambda: not self.attempting, limit)
+            if self.done():
+                return self.exception() is not None
+            self.withdrawn = not self.attempting
+            return self.withdrawn
 
 
 class _Job:
@@ -36,21 +71,36 @@ class _Job:
 
     __slots__ = ("future", "result", "run")
 
-    def __init__(self, run: Callable[[Database], Any]) -> None:
+    def __init__(self, run: Callable[[Database], Any], gate: threading.Condition) -> None:
         self.run = run
-        self.future: Future[Any] = Future()
+        self.future: Written[Any] = Written(gate)
         self.result: Any = None
 
 
 class Writer:
-    """Runs jobs on its own connection and thread; owns both."""
+    """Runs jobs on its own connection and thread; owns both.
 
-    def __init__(self, connect: Callable[[], Database], *, largest_group: int = 500) -> None:
+    ``path`` is the file as messages name it. ``ready`` is asked before each transaction for the
+    connection to use: the one it is given, or another one in its place.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Database],
+        *,
+        path: Path = Path("the database"),
+        ready: Callable[[Database], Database] = lambda database: database,
+        largest_group: int = 500,
+    ) -> None:
         self._connect = connect
+        self._path = path
+        self._ready = ready
         self._largest_group = largest_group
         self._jobs: deque[_Job] = deque()
         self._wake = threading.Condition()
+        self._gate = threading.Condition()
         self._stopping = False
+        self._gave_up = False
         self.failure: str | None = None
         """Why the last attempt to commit failed, in a sentence; ``None`` when it succeeded."""
         self._thread = threading.Thread(target=self._serve, name="database-writer", daemon=True)
@@ -58,22 +108,25 @@ class Writer:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        """Commits what was handed in, then ends the thread; later jobs are refused."""
+    def stop(self, limit: float = STOP_SECONDS) -> None:
+        """Commits what was handed in, then ends the thread; later jobs are refused. What meets
+        trouble now is not tried again, and after ``limit`` seconds nothing is waited for."""
         with self._wake:
             self._stopping = True
             self._wake.notify()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(limit)
+        if self._thread.is_alive():
+            log.error("the database has not taken the last changes in %g s", limit)
         self._refuse_rest()
 
-    def submit(self, run: Callable[[Database], T]) -> Future[T]:
+    def submit(self, run: Callable[[Database], T]) -> Written[T]:
         """Queues ``run(database)``; the future has its result once it is committed.
 
         A job that raises is rolled back alone and its future raises the same. Whoever stops
-        waiting does not stop the job: to undo it, hand in its opposite.
+        waiting does not stop the job: see :meth:`Written.withdraw`.
         """
-        job = _Job(run)
+        job = _Job(run, self._gate)
         with self._wake:
             if self._stopping:
                 job.future.set_exception(WriterStopped("the database is closed"))
@@ -83,12 +136,22 @@ class Writer:
         return job.future
 
     def _serve(self) -> None:
-        database = self._connect()
+        database = self._open()
+        if database is None:
+            return
         try:
-            while group := self._next_group():
-                self._commit(database, group)
+            while not self._gave_up and (group := self._next_group()):
+                database = self._commit(database, group)
         finally:
             database.close()
+
+    def _open(self) -> Database | None:
+        while True:
+            try:
+                return self._connect()
+            except sqlite3.Error as error:
+                if not self._may_retry(error):
+                    return None
 
     def _next_group(self) -> list[_Job]:
         with self._wake:
@@ -96,26 +159,48 @@ class Writer:
             size = min(len(self._jobs), self._largest_group)
             return [self._jobs.popleft() for _ in range(size)]
 
-    def _commit(self, database: Database, group: list[_Job]) -> None:
-        while True:
+    def _commit(self, database: Database, group: list[_Job]) -> Database:
+        """Tries until the group is on record; answers the connection to go on with."""
+        while group := self._begin(group):
             try:
+                database = self._ready(database)
                 done = _run_group(database, group)
             except sqlite3.Error as error:
+                self._end(group)
                 if not self._may_retry(error):
                     _fail(group, error)
-                    return
+                    return database
                 continue
             self._recovered()
             _answer(done)
-            return
+            self._end(group)
+            return database
+        return database
+
+    def _begin(self, group: list[_Job]) -> list[_Job]:
+        """Those of the group that nobody has taken back; from here to :meth:`_end` they stay."""
+        with self._gate:
+            wanted = [job for job in group if not job.future.withdrawn]
+            for job in wanted:
+                job.future.attempting = True
+        _fail([job for job in group if job not in wanted], Withdrawn("taken back"))
+        return wanted
+
+    def _end(self, group: list[_Job]) -> None:
+        with self._gate:
+            for job in group:
+                job.future.attempting = False
+            self._gate.notify_all()
 
     def _may_retry(self, error: sqlite3.Error) -> bool:
-        if self.failure is None:
-            log.error("the database cannot be written: %s; trying again", error)
-        self.failure = str(error)
+        why = explain(error, self._path)
+        if self.failure != why:
+            log.error("the database cannot be written: %s; trying again", why)
+        self.failure = why
         with self._wake:
             self._wake.wait_for(lambda: self._stopping, timeout=RETRY_SECONDS)
-            return not self._stopping
+            self._gave_up = self._stopping
+        return not self._gave_up
 
     def _recovered(self) -> None:
         if self.failure is not None:
@@ -140,9 +225,11 @@ def _run_one(database: Database, job: _Job) -> Exception | None:
     try:
         with database.atomic():
             job.result = job.run(database)
-    except sqlite3.OperationalError:
-        # The disk, a lock, the file: the whole transaction's trouble, not this job's.
-        raise
+    except sqlite3.Error as error:
+        if is_of_the_database(error):
+            # The whole transaction's trouble, not this job's.
+            raise
+        return error
     except Exception as error:  # noqa: BLE001 - handed on to whoever waits for the job
         return error
     return None
@@ -155,9 +242,13 @@ def _answer(done: list[tuple[_Job, Exception | None]]) -> None:
         if error is None:
             job.future.set_result(job.result)
         else:
+            if isinstance(error, sqlite3.Error):
+                # Whoever waits is told; of what only reports a fact nobody else would hear.
+                log.error("a change was refused by the database: %s", error)
             job.future.set_exception(error)
 
 
 def _fail(group: list[_Job], error: Exception) -> None:
     for job in group:
-        job.future.set_exception(error)
+        if job.future.set_running_or_notify_cancel():
+            job.future.set_exception(error)

@@ -17,6 +17,7 @@ from bottle import Bottle, HTTPError, HTTPResponse, request
 from fsapp.calls.agent import Agent
 from fsapp.calls.refusals import Refusal, dependency_unavailable, not_authorized
 from fsapp.settings import Settings
+from fsapp.store.trouble import DatabaseTrouble
 from fsapp.web import tokens
 from fsapp.web.answers import Answer, incident, refused, succeeded, tabulated, unparsable
 from fsapp.web.body import read_body
@@ -63,6 +64,8 @@ class Application:
             return body
         except Refusal as refusal:
             answer = refused(refusal)
+        except DatabaseTrouble as trouble:
+            answer = refused(dependency_unavailable(str(trouble)))
         except Exception:  # noqa: BLE001 - incident() logs it
             answer = incident(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']!r}")
         start_response(answer.status_line, list(answer.headers.items()))

@@ -12,7 +12,7 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
@@ -38,6 +38,7 @@ from fsapp.store.database import Database
 from fsapp.store.history import History
 from fsapp.store.organizations import Organizations
 from fsapp.store.schema import MIGRATIONS
+from fsapp.store.writer import Written
 from fsapp.switch.channel import Channel, Event, Reply
 from fsapp.switch.connection import Connection, OnReply
 
@@ -128,12 +129,12 @@ class FakeDatabase:
         self._database = self._connect()
         MIGRATIONS.apply(self._database)
         self._lock = threading.RLock()
-        self._held: list[tuple[Callable[[sqlite_utils.Database], Any], Future[Any]]] | None = None
+        self._held: list[tuple[Callable[[sqlite_utils.Database], Any], Written[Any]]] | None = None
         self.fail_next: list[Exception] = []
         """What the next changes fail with, one after the other."""
 
-    def submit(self, run: Callable[[sqlite_utils.Database], T]) -> Future[T]:
-        future: Future[T] = Future()
+    def submit(self, run: Callable[[sqlite_utils.Database], T]) -> Written[T]:
+        future: Written[T] = Written()
         with self._lock:
             if self._held is not None:
                 self._held.append((run, future))
@@ -152,7 +153,8 @@ class FakeDatabase:
         with self._lock:
             held, self._held = self._held or [], None
         for run, future in held:
-            self._commit(run, future)
+            if not future.withdrawn:
+                self._commit(run, future)
 
     def _commit(self, run: Callable[[sqlite_utils.Database], T], future: Future[T]) -> None:
         with self._lock:
@@ -169,6 +171,12 @@ class FakeDatabase:
     def _connect(self) -> sqlite_utils.Database:
         connection = sqlite3.connect(self._name, uri=True, check_same_thread=False)
         return sqlite_utils.Database(connection)
+
+    def probe(self) -> Written[None]:
+        return self.submit(lambda _: None)
+
+    def query(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
+        return list(self.reader().query(sql, values))
 
     def reader(self) -> sqlite_utils.Database:
         """One for each thread, as the real one; they wait for nobody who writes."""

@@ -7,6 +7,7 @@ call on every stage, by the owner and by somebody else.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,7 +15,9 @@ import pytest
 from fsapp.calls.agent import Agent
 from fsapp.calls.guard import VERBS
 from fsapp.calls.refusals import Refusal
-from tests.desk.fakes import ANN, BOB, CALLER, Asked, Rig
+from fsapp.desk.board import Request
+from fsapp.desk.park import Park
+from tests.desk.fakes import ANN, BOB, CALLER, LIMIT, Asked, Rig
 
 OTHER = "other"
 Stage = Callable[[Rig], None]
@@ -47,7 +50,7 @@ def begin_parking(rig: Rig) -> tuple[str, Asked]:
     rig.connects(OTHER)
     leg = rig.talk(ANN, OTHER)
     first = rig.ask(ANN, "call/park")
-    rig.lines[OTHER].expect("fsapp_return")
+    rig.lines[OTHER].expect(f"uuid_transfer {OTHER} fsapp_return")
     return leg, first
 
 
@@ -188,10 +191,20 @@ def stages(rig: Rig) -> Iterator[Rig]:
     rig.requests.clear()
 
 
-def test_a_second_click_on_park_is_shown_as_allowed_and_is(rig: Rig) -> None:
+def test_a_second_click_on_park_is_shown_as_allowed_and_is(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     leg, first = begin_parking(rig)
     assert "park" in shown(rig, ANN)[OTHER]
+    waits, wait = threading.Event(), Park._wait
+
+    def noted(park: Park, request: Request, limit: float) -> None:
+        waits.set()
+        wait(park, request, limit)
+
+    monkeypatch.setattr(Park, "_wait", noted)
     second = rig.ask(ANN, "call/park", call_id=OTHER)
+    assert waits.wait(LIMIT)
     rig.returns(OTHER)
     rig.parks(leg)
     assert first.answer()["status"] == second.answer()["status"] == "on hold"

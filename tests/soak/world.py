@@ -78,7 +78,7 @@ class HandWriter(Writer):
     def start(self) -> None:
         self.database = self._connect()
 
-    def stop(self) -> None:
+    def stop(self, limit: float = 0.0) -> None:  # noqa: ARG002 - it is done when it returns
         self.commit()
         self._stopping = True
         self.database.close()
@@ -86,7 +86,7 @@ class HandWriter(Writer):
     def commit(self) -> None:
         """One transaction with all that is waiting."""
         if self._jobs:
-            self._commit(self.database, self._next_group())
+            self.database = self._commit(self.database, self._next_group())
 
     @property
     def waiting(self) -> int:
@@ -96,9 +96,9 @@ class HandWriter(Writer):
 class OneThreadDatabase(Database):
     """One thread runs at a time, so one reading connection is enough."""
 
-    def __init__(self, path: Path | str) -> None:
-        super().__init__(path)
-        self.writer: HandWriter = HandWriter(self._connect)
+    def __init__(self, path: Path | str, synchronous: str = "normal") -> None:
+        super().__init__(path, synchronous)
+        self.writer: HandWriter = HandWriter(self._connect_writer, ready=self._ready)
         self._reading: Any = None
 
     def reader(self) -> Any:
@@ -349,6 +349,7 @@ class World:
             line.app_dies()
             self._bury(line)
         app.database.writer.database.close()
+        app.database._file.unlock()
         for reader in app.database._readers:
             reader.close()
 
