@@ -108,7 +108,10 @@ class Frames:
         body = bytes(self._buffer[self._head_length : end])
         del self._buffer[:end]
         head, self._head = self._head, None
-        kind = unquote_to_bytes(head.get(b"Content-Type", b"")).decode("latin-1").lower()
+        if b"Content-Type" not in head:
+            # FreeSWITCH sends none; python-ESL would make nothing of it, and wait for the next.
+            raise BadFrame("it has no Content-Type")
+        kind = unquote_to_bytes(head[b"Content-Type"]).decode("latin-1").lower()
         reply = unquote_to_bytes(head.get(b"Reply-Text", b"")).decode("utf-8", "replace").strip()
         return Frame(kind, reply, _built(head, _body(kind, body)))
 

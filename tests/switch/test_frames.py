@@ -99,6 +99,12 @@ def test_a_length_that_is_none_is_no_frame(length: bytes) -> None:
         Frames().feed(b"Content-Type: api/response\ncontent-LENGTH: " + length + b"\n\nabc")
 
 
+def test_a_frame_of_no_kind_is_no_frame() -> None:
+    """python-ESL would make no event of it, and wait for one for ever (found by the fuzz)."""
+    with pytest.raises(BadFrame):
+        Frames().feed(b"Content-Length: 4\nFrom: a stranger\n\nabcd")
+
+
 def test_the_largest_body_gets_through() -> None:
     body = b"x" * MOST_BODY
     assert only(b"Content-Type: api/response\nContent-Length: %d\n\n" % MOST_BODY + body)
