@@ -64,6 +64,7 @@ VERBS = """
     desk "{url}/agent"                               # yourself
     desk "{url}/agent/list"                          # your colleagues
     desk -X POST "{url}/agent/state?state=paused&reason=lunch"
+    desk -N "{url}/events"                           # what happens, live
 """
 
 

@@ -2,7 +2,7 @@
 
 Threads and who stops them: the listener's and its connections' (``Listener.stop``), the control
 connection's (``Control.stop``), the timers' (``SystemClock.stop``), the database writer's
-(``Database.close``), the web server's (``Server.stop``).
+(``Database.close``), the web server's (``Server.stop``), the event streams' (``Streams.stop``).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from fsapp.desk.context import Context, Options
 from fsapp.desk.desk import Desk, Health
 from fsapp.desk.directory import Directory
 from fsapp.desk.drain import Drain
+from fsapp.desk.feed import Feed
 from fsapp.desk.handler import EventHandler
 from fsapp.desk.parts import Parts
 from fsapp.desk.reports import Reports
@@ -38,10 +39,12 @@ from fsapp.store.contacts import Contacts
 from fsapp.store.database import Database
 from fsapp.store.history import History
 from fsapp.store.organizations import Organizations
+from fsapp.store.tail import Tail
 from fsapp.switch.control import Control
 from fsapp.switch.listener import Listener, PeerLimits
 from fsapp.web.app import build
 from fsapp.web.server import WebServer
+from fsapp.web.streams import Streams
 
 __all__ = ["CannotStart", "Service", "serve"]
 
@@ -72,6 +75,7 @@ class Service:
         self.control: Control
         self.listener: Listener
         self.server: WebServer
+        self.streams: Streams
 
     def start(self) -> None:
         """Opens the database, takes in the calls on record, then listens."""
@@ -89,6 +93,7 @@ class Service:
         Retention(self.history, self.clock, settings.history.keep_days).start()
         self.listener.start()
         self.control.start(self._handler, self._handler.switch_came_up)
+        self.streams.start()
         self.server.start()
         log.info("calls at %s, agents at http://%s", settings.outbound.listen, self.address)
 
@@ -101,6 +106,7 @@ class Service:
         """Ends every thread and connection. Waiting callers run on in the dialplan, whose loop
         brings them back; conversations go on (freeswitch.md §3)."""
         self.drain.begin()
+        self.streams.stop()
         self.server.stop()
         self.listener.stop()
         self.control.stop()
@@ -124,11 +130,15 @@ class Service:
         )
         reports = Reports(self.board, self.history)
         self.desk = Desk(parts, self.calls, self.agents, directory, health, reports=reports)
+        feed = Feed(self.board, Tail(self.database), self.agents)
+        self.database.writer.committed = feed.committed
+        self.streams = Streams(feed, self.agents, settings.events)
         with _listening("outbound.listen", settings.outbound.listen):
             self.listener = _listener(settings.outbound, self._handler)
         try:
+            application = build(self.desk, self.agents, settings, self.streams)
             with _listening("http.listen", settings.http.listen):
-                self.server = WebServer(build(self.desk, self.agents, settings), settings.http)
+                self.server = WebServer(application, settings.http)
         except BaseException:
             self.listener.abandon()
             raise

@@ -48,6 +48,7 @@ __all__ = [
     "Database",
     "Dial",
     "Dialplan",
+    "Events",
     "History",
     "Http",
     "Log",
@@ -184,6 +185,14 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
+class Events:
+    max_streams: int = _row(1000, whole(1, 100000), "event streams open at the same time")
+    heartbeat: float = _row(15.0, seconds(0.1, 3600), "how often a stream that is silent is not")
+    buffer: int = _row(262144, whole(65536, 16777216), "bytes kept for a stream that reads slowly")
+    replay: int = _row(10000, whole(0, 1000000), "events told again to a client that comes back")
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     level: str = _row("info", LEVEL, "least severe level that is logged")
 
@@ -205,6 +214,7 @@ class Settings:
     console: Console = field(default_factory=Console)
     dialplan: Dialplan = field(default_factory=Dialplan)
     switch: Switch = field(default_factory=Switch)
+    events: Events = field(default_factory=Events)
     log: Log = field(default_factory=Log)
 
 

@@ -88,5 +88,6 @@ def test_a_curl_line_is_printed_for_every_verb(demo: subprocess.Popen[str]) -> N
     said = introduction(demo)
     asked = [r.path.replace("<call_id>", "ID") for r in ROUTES if r.verb is not None]
     assert asked
-    lines = re.findall(r"^ +desk (?:-X POST )?\"http://[^/]+(/[a-zA-Z/]+)[?\"]", said, re.MULTILINE)
+    line = r"^ +desk (?:-X POST |-N )?\"http://[^/]+(/[a-zA-Z/]+)[?\"]"
+    lines = re.findall(line, said, re.MULTILINE)
     assert sorted(lines) == sorted(asked)

@@ -34,6 +34,7 @@ __all__ = [
     "phone_unavailable",
     "route_not_found",
     "too_large",
+    "too_many_streams",
     "unhandled",
     "wrong_state",
 ]
@@ -233,6 +234,16 @@ def draining(call: Document | None = None) -> Refusal:
 
 def dependency_timeout(which: str, call: Document | None = None) -> Refusal:
     return Refusal(HTTPStatus.GATEWAY_TIMEOUT, "timeout", "timeout", which, call=call)
+
+
+def too_many_streams(limit: int) -> Refusal:
+    return Refusal(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "unavailable",
+        "too-many-streams",
+        f"There are {limit} event streams open already.",
+        headers={"Retry-After": "5"},
+    )
 
 
 def unhandled(incident: str) -> Refusal:

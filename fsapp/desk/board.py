@@ -196,6 +196,8 @@ class Board:
         self.jobs: dict[str, Callable[[Turn, str], None]] = {}
         """What to do with the result of a background job, by its id."""
         self.agents = self.presence.agents
+        self.changed: Callable[[set[str]], None] = lambda _agents: None
+        """Told after a turn whom it concerned, once its lock has been released."""
         self._owned: dict[str, set[LiveCall]] = {}
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._ended: dict[str, Call] = {}
@@ -215,6 +217,8 @@ class Board:
                     self.presence.tell(turn.agents)
         finally:
             turn.perform()
+            if turn.agents:
+                self.changed(turn.agents)
 
     def happen(
         self,
@@ -317,16 +321,21 @@ class Board:
         return next((live for live in owned if live.call.is_current), None)
 
     def situation(self, agent: Agent) -> Situation:
-        """What of her the guard asks about. In a turn."""
-        status, current = self.status(agent), self.current(agent.id)
-        engaged = status.request.call_id if status.request is not None else None
+        """What of her the guard asks about. In a turn, which does not touch her by this."""
+        status, current = self.agents.get(agent.id), self.current(agent.id)
+        request = status.request if status is not None else None
+        engaged = request.call_id if request is not None else None
         engaged_in = self.calls.get(engaged) if engaged is not None else None
         return Situation(
             current=current.subject if current is not None else None,
             engaged=engaged,
             engaged_in=engaged_in.call if engaged_in is not None else None,
-            lost_destination=status.lost_destination,
+            lost_destination=status is not None and status.lost_destination,
         )
+
+    def owned(self, agent_id: str) -> list[LiveCall]:
+        """Every live call of hers."""
+        return list(self._owned.get(agent_id, ()))
 
     def adopt(self, live: LiveCall) -> None:
         """Takes in a call that is on record already."""

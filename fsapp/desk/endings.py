@@ -56,6 +56,8 @@ class Endings:
         ``doomed``: FreeSWITCH may yet begin to dial it, and must not.
         """
         live.ending = True
+        if live.call.assigned_to is not None:
+            turn.agents.add(live.call.assigned_to)
         leg = live.leg
         if leg is not None and leg.phase is LegPhase.RINGING:
             self._legs.release(turn, leg)

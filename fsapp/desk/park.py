@@ -64,6 +64,7 @@ class Park(Verbs):
         self._context.require_switch(live)
         request = Request("call/park", agent, live.call.id)
         live.request = request
+        turn.agents.add(agent.id)
         wait = live.joined + YOUNG_SECONDS - self._board.clock.now()
         if wait > 0:
             self._board.clock.later(wait, lambda: self._send_later(live, request))

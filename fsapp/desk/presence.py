@@ -44,6 +44,8 @@ class AgentStatus:
     """Her last sign of life (Unix seconds); ``None`` when there was none that counts."""
     state: AgentState | None = None
     """The state last told; ``None`` before the first one was."""
+    calls: tuple[object, ...] = ()
+    """Her current call and her parked ones, as last told."""
     since: float = 0.0
     watch: Timer | None = None
     """What looks again when her last sign of life will be too old."""
@@ -131,10 +133,17 @@ class Presence:
                 self._watch(status)
 
     def _settle(self, status: AgentStatus) -> bool:
-        """Brings the state told last up to date; whether it is another one."""
-        before, state = status.state, self._state(status)
+        """Brings what was told last up to date; whether it is something else."""
+        before, state = (status.state, status.calls), self._state(status)
         status.state, status.since = state, self._since(status, state)
-        return before is not state
+        status.calls = self._calls(status)
+        return before != (state, status.calls)
+
+    def _calls(self, status: AgentStatus) -> tuple[object, ...]:
+        agent_id = status.agent.id
+        current = self._board.current(agent_id)
+        parked = (call.id for call in self._board.parked(agent_id))
+        return (current.call.id if current is not None else None, *parked)
 
     def _state(self, status: AgentStatus) -> AgentState:
         return presence(self._signs(status), self._clock.now(), self._offline_after)

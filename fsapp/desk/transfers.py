@@ -49,6 +49,7 @@ class Transfers:
         """Joins ``source`` (parked) with ``destination`` (spoken with)."""
         source.partner, destination.partner = destination, source
         source.request = destination.request = request
+        turn.agents.add(request.agent.id)
         way = self._context.way_to(source)
         if way is None:
             self._undo(turn, source, dependency_timeout("FreeSWITCH is not connected"))

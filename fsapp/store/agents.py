@@ -124,6 +124,12 @@ class Agents:
                 return _agent(row)
         return None
 
+    def roll(self) -> tuple[tuple[object, ...], ...]:
+        """Who works here and with which token, to be compared with an earlier one."""
+        query = "SELECT id, name, phone, role, organizations, token_hash FROM agents "
+        rows = self._database.reader().execute(f"{query} WHERE removed_at IS NULL ORDER BY id")
+        return tuple(rows.fetchall())
+
     def pause(self, agent_id: str, reason: str | None, also: Also | None = None) -> Written[Agent]:
         """Pauses her. The future has the agent once it, and ``also``, are committed, or
         :class:`UnknownAgent`. Who is paused for this very reason already stays so since when she

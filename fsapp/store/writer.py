@@ -103,6 +103,8 @@ class Writer:
         self._gave_up = False
         self.failure: str | None = None
         """Why the last attempt to commit failed, in a sentence; ``None`` when it succeeded."""
+        self.committed: Callable[[], None] = lambda: None
+        """Told after each commit, on the writing thread; must not wait."""
         self._thread = threading.Thread(target=self._serve, name="database-writer", daemon=True)
 
     def start(self) -> None:
@@ -174,6 +176,7 @@ class Writer:
             self._recovered()
             _answer(done)
             self._end(group)
+            self.committed()
             return database
         return database
 

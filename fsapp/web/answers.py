@@ -17,8 +17,18 @@ from typing import cast
 from fsapp.calls.refusals import Refusal, method_not_allowed, unhandled
 from fsapp.calls.spreadsheet import spreadsheet
 from fsapp.web.headers import document as document_headers
+from fsapp.web.headers import stream as stream_headers
 
-__all__ = ["OWN", "Answer", "incident", "refused", "succeeded", "tabulated", "unparsable"]
+__all__ = [
+    "OWN",
+    "Answer",
+    "incident",
+    "refused",
+    "streaming",
+    "succeeded",
+    "tabulated",
+    "unparsable",
+]
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +73,11 @@ def tabulated(document: Mapping[str, object], key: str, columns: Sequence[str]) 
     if document.get("next") is not None:
         headers["X-Next-Cursor"] = str(document["next"])
     return _encoded(HTTPStatus.OK, spreadsheet(columns, rows), headers)
+
+
+def streaming(first: bytes) -> Answer:
+    """200 and the first words of an event stream, which ends with its connection."""
+    return Answer(HTTPStatus.OK, first, {**stream_headers(), "Connection": "close"})
 
 
 def refused(refusal: Refusal, extra: Mapping[str, object] | None = None) -> Answer:

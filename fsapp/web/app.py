@@ -19,18 +19,38 @@ from fsapp.calls.refusals import Refusal, dependency_unavailable, not_authorized
 from fsapp.settings import Settings
 from fsapp.store.trouble import DatabaseTrouble
 from fsapp.web import tokens
-from fsapp.web.answers import Answer, incident, refused, succeeded, tabulated, unparsable
+from fsapp.web.answers import (
+    Answer,
+    incident,
+    refused,
+    streaming,
+    succeeded,
+    tabulated,
+    unparsable,
+)
 from fsapp.web.body import read_body
 from fsapp.web.formats import wants_csv
 from fsapp.web.parameters import Received, check, fields_of, read
 from fsapp.web.routes import FORMAT, ROUTES, Route, find, in_path, method_allowed
 
-__all__ = ["Application", "Desk", "build"]
+__all__ = ["CONNECTION", "Application", "Desk", "build"]
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 Act = Callable[[Agent | None, Mapping[str, str]], Answer]
 _ADMITTED = "fsapp.admitted"
+HELLO = b"retry: 1000\n\n"
+"""The first words of a stream: how soon to come back, in milliseconds, when it has ended."""
+CONNECTION = "fsapp.connection"
+"""Where the server tells on which connection it was asked."""
+
+
+class Streams(Protocol):
+    """Where event streams are kept (``fsapp.web.streams.Streams``)."""
+
+    def admit(
+        self, agent: Agent, tokens: frozenset[str], after: int | None
+    ) -> Callable[[Any], None]: ...
 
 
 class Desk(Protocol):
@@ -72,7 +92,7 @@ class Application:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 
 
-def build(desk: Desk, holders: tokens.Holders, settings: Settings) -> Application:
+def build(desk: Desk, holders: tokens.Holders, settings: Settings, streams: Streams) -> Application:
     """The application for one desk; ``holders`` tells whose token it is."""
     bottle = Bottle()
     # Exceptions are Application's; Bottle's own handling would print them.
@@ -81,7 +101,9 @@ def build(desk: Desk, holders: tokens.Holders, settings: Settings) -> Applicatio
     limit = settings.http.body_limit
     bottle.add_hook("before_request", lambda: _admit(holders, limit))
     for route in ROUTES:
-        bottle.route(route.path, list(route.methods), _handler(route, _act_of(route, desk)))
+        bottle.route(
+            route.path, list(route.methods), _handler(route, _act_of(route, desk, streams))
+        )
     return Application(bottle)
 
 
@@ -121,8 +143,10 @@ def _header(name: str) -> str | None:
     return value
 
 
-def _act_of(route: Route, desk: Desk) -> Act:
+def _act_of(route: Route, desk: Desk, streams: Streams) -> Act:
     verb = route.verb
+    if verb == "events":
+        return lambda agent, parameters: _stream(streams, agent, parameters)
     if verb is None:
         pages: dict[str, Act] = {
             "/": lambda *_: _index(),
@@ -143,6 +167,18 @@ def _act_of(route: Route, desk: Desk) -> Act:
     return perform
 
 
+def _stream(streams: Streams, agent: Agent | None, parameters: Mapping[str, str]) -> Answer:
+    """The beginning of an event stream; its connection goes over to whoever writes the rest."""
+    if agent is None:
+        raise not_authorized()
+    given = (parameters.get(name) for name in ("after", "Last-Event-ID", "last_event_id"))
+    after = next((int(number) for number in given if number is not None), None)
+    environ = request.environ
+    # Last, so that nothing can fail any more that would cost the place.
+    environ[CONNECTION].successor = streams.admit(agent, environ[_ADMITTED].tokens, after)
+    return streaming(HELLO)
+
+
 def _index() -> Answer:
     """Until there is a page for people: what answers here."""
     requests = {route.path: f"{route.allow}: {route.summary}" for route in ROUTES}
@@ -161,4 +197,6 @@ def _bottles_own(error: HTTPError) -> HTTPResponse:
 
 
 def _response(answer: Answer) -> HTTPResponse:
-    return HTTPResponse(answer.body, answer.http.value, dict(answer.headers))
+    # Without a length it is the beginning of a stream; Bottle would give a plain body one.
+    body = answer.body if "Content-Length" in answer.headers else iter((answer.body,))
+    return HTTPResponse(body, answer.http.value, dict(answer.headers))

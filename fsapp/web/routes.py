@@ -107,6 +107,13 @@ _FIRST = Parameter("organization_id", "a whole number, not negative", _CM_ID, 18
 _NEW_STATE = Parameter(
     "state", "idle or paused: the other states follow from what is true", _STATE, 64, required=True
 )
+_EVENT = "the number of an event"
+_AFTER = (
+    # As a header when a client comes back; as a parameter where headers cannot be set.
+    Parameter("after", _EVENT, _CM_ID, 18, header="Last-Event-ID"),
+    Parameter("Last-Event-ID", _EVENT, _CM_ID, 18, integer=True),
+    Parameter("last_event_id", _EVENT, _CM_ID, 18, integer=True),
+)
 _REASON = Parameter("reason", "text", _ANYTHING, 200)
 
 
@@ -179,6 +186,7 @@ ROUTES: tuple[Route, ...] = (
     _desk("agent/state", CHANGE, "Pause or resume", _NEW_STATE, _REASON),
     _desk("contact", READ, "Contact methods as she types", _SOUGHT, _LIMIT, _FIRST),
     _desk("organization/list", READ, "The organizations she answers for"),
+    _desk("events", READ, "Live events", *_AFTER),
     Route("/healthz", READ, "Whether the process is alive", open=True),
     Route("/readyz", READ, "Whether it can take calls", open=True),
     Route("/", READ, "What answers here", open=True),

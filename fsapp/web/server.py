@@ -13,9 +13,10 @@ import time
 from typing import Any
 
 from cheroot.workers.threadpool import ThreadPool, WorkerThread
-from cheroot.wsgi import Server
+from cheroot.wsgi import Gateway_10, Server
 
 from fsapp.settings import Address, Http
+from fsapp.web.app import CONNECTION
 from fsapp.web.strict_http import StrictConnection
 
 __all__ = ["WebServer"]
@@ -54,6 +55,14 @@ class WebServer:
             self._thread.join()
 
 
+class _Gateway(Gateway_10):
+    """As cheroot; the application also learns which connection it answers on."""
+
+    def get_environ(self) -> Any:
+        environ: Any = super().get_environ()  # type: ignore[no-untyped-call]
+        return {**environ, CONNECTION: self.req.conn}
+
+
 class _Cheroot(Server):
     ConnectionClass = StrictConnection
     expiration_interval = _SELECT_SECONDS
@@ -68,6 +77,7 @@ class _Cheroot(Server):
             timeout=_IDLE_SECONDS,
         )
         self.software = "fsapp"
+        self.gateway = _Gateway
         self._selecting: threading.Thread | None = None
         self.keep_alive_conn_limit = threads
         self.requests = _Pool(self, min=threads, max=threads)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -105,6 +106,9 @@ class StrictRequest(HTTPRequest):
         """As cheroot, which would first read whatever the client has announced to send."""
         if getattr(self.rfile, "remaining", 0) > 0:
             self._close_unread()
+        if self.conn.successor is not None:
+            # No chunks: what follows is not cheroot's to write, and ends with the connection.
+            self.response_protocol = "HTTP/1.0"
         super().send_headers()
 
     def _refuse(self, status: str, why: str) -> bool:
@@ -131,10 +135,17 @@ class StrictConnection(HTTPConnection):
     RequestHandlerClass = StrictRequest
     unread = False
     """Whether the client may still be sending what nobody will read."""
+    successor: Callable[[Any], None] | None = None
+    """Who takes the socket over once the response has begun."""
 
     def close(self) -> None:
         """As cheroot; but closing while the client still sends would reset the connection and
-        take the answer away from her, so what she sends is let in for a moment."""
+        take the answer away from her, so what she sends is let in for a moment. A connection
+        that has a successor is handed over instead, whatever became of the response."""
+        successor, self.successor = self.successor, None
+        if successor is not None:
+            successor(self.socket)
+            return
         if self.unread:
             self.unread = False
             with suppress(OSError):

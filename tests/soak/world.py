@@ -108,6 +108,19 @@ class OneThreadDatabase(Database):
         return self._reading
 
 
+class NoStreams:
+    """Nobody listens to events."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
 class NoWeb:
     """Nobody asks over HTTP; ``application`` is what would be asked."""
 
@@ -325,6 +338,7 @@ class World:
             "Control": type("Control", (ControlHere,), here),
             "Listener": type("Listener", (ListenerHere,), here),
             "WebServer": NoWeb,
+            "Streams": NoStreams,
             "SystemClock": lambda: AppClock(self),
             "Database": OneThreadDatabase,
         }

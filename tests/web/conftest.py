@@ -10,7 +10,7 @@ from fsapp.settings import Address, Http, Settings
 from fsapp.web.app import build
 from fsapp.web.server import WebServer
 
-from .serving import Holders, NotingDesk, Response, exchange, parsed
+from .serving import Holders, NoStreams, NotingDesk, Response, exchange, parsed
 from .serving import request as request_bytes
 
 Ask = Callable[..., Response]
@@ -38,7 +38,7 @@ def desk(_desk: NotingDesk) -> NotingDesk:
 
 @pytest.fixture(scope="module")
 def server(_desk: NotingDesk, http: Http) -> Iterator[WebServer]:
-    server = WebServer(build(_desk, Holders(), replace(Settings(), http=http)), http)
+    server = WebServer(build(_desk, Holders(), replace(Settings(), http=http), NoStreams()), http)
     server.start()
     yield server
     server.stop()

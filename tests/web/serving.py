@@ -3,10 +3,11 @@
 import json
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
 
 from fsapp.calls.agent import Agent
+from fsapp.calls.refusals import too_many_streams
 from fsapp.settings import Address
 
 ANN = Agent("ann", "Ann", "user/1101")
@@ -35,10 +36,24 @@ class NotingDesk:
 
 
 class Holders:
-    """Two agents whose tokens are theirs."""
+    """Two agents whose tokens are theirs, but for those that are void by now."""
+
+    def __init__(self) -> None:
+        self.void: set[str] = set()
+        self.serves: dict[str, frozenset[int]] = {}
 
     def by_token(self, token: str) -> Agent | None:
-        return {"ann-token": ANN, "bob-token": BOB}.get(token)
+        agent = {"ann-token": ANN, "bob-token": BOB}.get(token)
+        if agent is None or token in self.void:
+            return None
+        return replace(agent, organizations=self.serves.get(agent.id, agent.organizations))
+
+
+class NoStreams:
+    """No place for an event stream."""
+
+    def admit(self, *_: object) -> NoReturn:
+        raise too_many_streams(0)
 
 
 @dataclass(frozen=True)

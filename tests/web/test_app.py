@@ -11,7 +11,7 @@ from .conftest import Ask
 from .serving import FORM, JSON, NotingDesk
 
 Troubles = Callable[[], list[str]]
-DESK_ROUTES = [route for route in ROUTES if route.verb is not None]
+DESK_ROUTES = [route for route in ROUTES if route.verb not in (None, "events")]
 GOOD = {
     "/call/state": "call_id=c-1",
     "/call/history": "since=1&until=2.5&agent=ann&organization=1&direction=inbound"

@@ -22,6 +22,7 @@ PROTOCOL = {
     "/agent/state": ("POST",),
     "/contact": ("GET",),
     "/organization/list": ("GET",),
+    "/events": ("GET",),
     "/healthz": ("GET",),
     "/readyz": ("GET",),
     "/": ("GET",),

@@ -22,7 +22,7 @@ from fsapp.web.app import build
 from fsapp.web.server import WebServer
 
 from .conftest import Ask
-from .serving import FORM, JSON, LIMIT, Holders, NotingDesk, exchange, parsed, request
+from .serving import FORM, JSON, LIMIT, Holders, NoStreams, NotingDesk, exchange, parsed, request
 
 Troubles = Callable[[], list[str]]
 
@@ -31,7 +31,7 @@ Troubles = Callable[[], list[str]]
 def serving(desk: NotingDesk, threads: int) -> Iterator[WebServer]:
     """A server of its own around ``desk``."""
     http = Http(listen=Address("127.0.0.1", 0), threads=threads)
-    server = WebServer(build(desk, Holders(), replace(Settings(), http=http)), http)
+    server = WebServer(build(desk, Holders(), replace(Settings(), http=http), NoStreams()), http)
     server.start()
     try:
         yield server
@@ -256,8 +256,9 @@ def test_running_out_of_descriptors_ends_nothing(
 
 
 def test_a_taken_port_is_an_error_before_anything_starts(server: WebServer) -> None:
+    application = build(NotingDesk(), Holders(), Settings(), NoStreams())
     with pytest.raises(OSError, match="Address already in use"):
-        WebServer(build(NotingDesk(), Holders(), Settings()), Http(listen=server.address))
+        WebServer(application, Http(listen=server.address))
 
 
 def test_stop_is_prompt_and_final(desk: NotingDesk) -> None:

@@ -1,0 +1,339 @@
+"""``GET /events``: one thread writes every open stream (protocol §6).
+
+The law of this file: no stream holds a request thread, and none holds up another. A stream is its
+socket, taken over from the web server once the response has begun, and what the socket has not
+taken yet, which is bounded: who reads too slowly is cut off and resumes by ``Last-Event-ID``. The
+log is read once for all who hear the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from fsapp.calls.agent import Agent
+from fsapp.calls.refusals import Refusal, draining, too_many_streams
+from fsapp.settings import Events
+from fsapp.web.tokens import Holders, authenticate
+
+__all__ = ["Feed", "Streams"]
+
+log = logging.getLogger(__name__)
+
+_HEARTBEAT = b":\n\n"
+_LOOK_SECONDS = 1.0
+"""How often it is looked whether tokens are still good, and for what other processes wrote."""
+_STOP_SECONDS = 2.0
+_KERNEL_BYTES = 65536
+"""What the kernel may hold for a reader; it would take megabytes for a slow one."""
+_UNACKNOWLEDGED_MS = 30_000
+"""How long a peer may be silent at TCP's level before its stream counts as broken."""
+_LATER = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Message(Protocol):
+    number: int
+
+    def text(self, agent: Agent) -> bytes | None: ...
+
+
+class Update(Protocol):
+    def text(self, agent: Agent) -> bytes | None: ...
+
+
+class Feed(Protocol):
+    """What there is to tell (``fsapp.desk.feed.Feed``)."""
+
+    last: int
+
+    def listen(self, wake: Callable[[], None]) -> None: ...
+    def opened(self, agent: Agent) -> None: ...
+    def closed(self, agent: Agent) -> None: ...
+    def next(self) -> Sequence[Message]: ...
+    def replay(self, after: int) -> Sequence[Message]: ...
+    def complete_after(self, number: int) -> bool: ...
+    def update(self) -> Update | None: ...
+    def everything(self, agent: Agent) -> bytes: ...
+    def reset(self) -> bytes: ...
+    def roll(self) -> object: ...
+
+
+class _Stream:
+    """One open stream. While it is behind, ``after`` is the last event it was told."""
+
+    __slots__ = ("after", "agent", "socket", "tokens", "unsent", "waiting")
+
+    def __init__(self, agent: Agent, tokens: frozenset[str], after: int | None) -> None:
+        self.agent = agent
+        self.tokens = tokens
+        self.after = after
+        self.socket: socket.socket
+        self.unsent = b""
+        self.waiting = False
+        """Whether the selector will say when the socket takes more."""
+
+
+class Streams:
+    """All open streams and the thread that writes them. One that is being opened counts."""
+
+    def __init__(self, feed: Feed, holders: Holders, settings: Events) -> None:
+        self._feed = feed
+        self._holders = holders
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._places = settings.max_streams
+        self._stopping = False
+        self._arrived: deque[_Stream] = deque()
+        self._streams: set[_Stream] = set()
+        self._selector: selectors.BaseSelector
+        self._ear: socket.socket
+        self._mouth: socket.socket
+        self._woken = False
+        self._looked = self._beaten = 0.0
+        self._version: object = None
+        self._thread = threading.Thread(target=self._serve, name="event-streams", daemon=True)
+
+    def start(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._ear, self._mouth = socket.socketpair()
+        for end in (self._ear, self._mouth):
+            end.setblocking(False)
+        self._selector.register(self._ear, selectors.EVENT_READ)
+        self._feed.listen(self.wake)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends every stream and the thread; from now on none is opened (503)."""
+        with self._lock:
+            self._stopping = True
+        if self._thread.is_alive():
+            self.wake()
+            self._thread.join(_STOP_SECONDS)
+
+    def wake(self) -> None:
+        """There may be more to tell. Never waits."""
+        if not self._woken:
+            self._woken = True
+            with suppress(OSError):
+                self._mouth.send(b"!")
+
+    def admit(
+        self, agent: Agent, tokens: frozenset[str], after: int | None
+    ) -> Callable[[socket.socket], None]:
+        """Keeps a place for a stream; what is answered takes its socket over, and must be called.
+
+        ``after`` is the number of the last event she has heard. Raises 503 when there is no place.
+        """
+        with self._lock:
+            if self._stopping:
+                raise draining()
+            if self._places <= 0:
+                raise too_many_streams(self._settings.max_streams)
+            self._places -= 1
+        stream = _Stream(agent, tokens, after)
+
+        def take(taken: socket.socket) -> None:
+            stream.socket = taken
+            self._arrived.append(stream)
+            self.wake()
+            if not self._thread.is_alive():
+                self._turn_away()
+
+        return take
+
+    def _serve(self) -> None:
+        while not self._stopping:
+            try:
+                self._round()
+            except Exception:
+                # A stream that missed something would lie; one that resumes does not.
+                log.exception("event streams are cut off")
+                self._end_all()
+        self._end_all()
+        self._turn_away()
+        for owned in (self._selector, self._ear, self._mouth):
+            owned.close()
+
+    def _round(self) -> None:
+        for key, mask in self._selector.select(self._next_due()):
+            if key.data is None:
+                self._hear()
+            else:
+                self._on_socket(key.data, mask)
+        now = time.monotonic()
+        late = now - self._looked >= _LOOK_SECONDS
+        if late:
+            self._looked = now
+            self._check_tokens()
+        self._beat(now)
+        self._woken = False
+        self._tell()
+        self._begin_arrived()
+
+    def _next_due(self) -> float:
+        """Seconds until there is something to do without being woken."""
+        beat = self._beaten + self._settings.heartbeat
+        return max(0.0, min(self._looked + _LOOK_SECONDS, beat) - time.monotonic())
+
+    def _hear(self) -> None:
+        with suppress(BlockingIOError):
+            while self._ear.recv(4096):
+                pass
+
+    def _tell(self) -> None:
+        """Everything new, to everyone who is not behind."""
+        while messages := self._feed.next():
+            self._tell_all(lambda agent: _joined(messages, agent))
+        update = self._feed.update()
+        if update is not None:
+            self._tell_all(update.text)
+
+    def _tell_all(self, text: Callable[[Agent], bytes | None]) -> None:
+        for stream in [stream for stream in self._streams if stream.after is None]:
+            told = text(stream.agent)
+            if told:
+                self._send(stream, told)
+
+    def _begin_arrived(self) -> None:
+        while self._arrived:
+            stream = self._arrived.popleft()
+            self._streams.add(stream)
+            self._feed.opened(stream.agent)
+            try:
+                _prepare(stream.socket)
+                self._selector.register(stream.socket, selectors.EVENT_READ, stream)
+            except (OSError, ValueError):
+                self._end(stream)
+                continue
+            self._begin(stream)
+
+    def _begin(self, stream: _Stream) -> None:
+        after, feed = stream.after, self._feed
+        if after is None:
+            self._join(stream, f"id: {feed.last}\n\n".encode())
+        elif not (0 <= feed.last - after <= self._settings.replay and feed.complete_after(after)):
+            self._join(stream, feed.reset())
+        else:
+            self._catch_up(stream)
+
+    def _catch_up(self, stream: _Stream) -> None:
+        """Tells again what was missed, no faster than it is read; then it hears with the others."""
+        while stream.after is not None and not stream.unsent and stream in self._streams:
+            messages = self._feed.replay(stream.after)
+            if not messages:
+                self._join(stream, b"")
+                return
+            stream.after = messages[-1].number
+            self._send(stream, _joined(messages, stream.agent))
+
+    def _join(self, stream: _Stream, first: bytes) -> None:
+        stream.after = None
+        self._send(stream, first + self._feed.everything(stream.agent))
+
+    def _send(self, stream: _Stream, told: bytes) -> None:
+        if not told:
+            return
+        if stream.unsent:
+            stream.unsent += told
+        else:
+            stream.unsent = told
+            self._write(stream)
+        if len(stream.unsent) > self._settings.buffer and stream.after is None:
+            log.info("%s reads her events too slowly; cut off", stream.agent.id)
+            self._end(stream)
+
+    def _write(self, stream: _Stream) -> None:
+        try:
+            while stream.unsent:
+                stream.unsent = stream.unsent[stream.socket.send(stream.unsent) :]
+        except _LATER:
+            pass
+        except OSError:
+            self._end(stream)
+            return
+        self._wait_for(stream, more=bool(stream.unsent))
+
+    def _wait_for(self, stream: _Stream, *, more: bool) -> None:
+        if more != stream.waiting:
+            stream.waiting = more
+            mask = selectors.EVENT_READ | (selectors.EVENT_WRITE if more else 0)
+            self._selector.modify(stream.socket, mask, stream)
+
+    def _on_socket(self, stream: _Stream, mask: int) -> None:
+        if mask & selectors.EVENT_READ and not _still_there(stream.socket):
+            self._end(stream)
+        if stream in self._streams and stream.unsent:
+            self._write(stream)
+            self._catch_up(stream)
+
+    def _check_tokens(self) -> None:
+        """A token that is void ends its streams; who serves whom now is read anew."""
+        version = self._feed.roll()
+        if version == self._version:
+            return
+        self._version = version
+        for stream in list(self._streams):
+            try:
+                stream.agent = authenticate(self._holders, stream.tokens)
+            except Refusal:
+                self._end(stream)
+            else:
+                # Agents have come, gone or changed: no event says so, the lists do.
+                self._join(stream, self._feed.reset())
+
+    def _beat(self, now: float) -> None:
+        if now - self._beaten >= self._settings.heartbeat:
+            self._beaten = now
+            for stream in list(self._streams):
+                self._send(stream, _HEARTBEAT)
+
+    def _end(self, stream: _Stream) -> None:
+        if stream not in self._streams:
+            return
+        self._streams.discard(stream)
+        with suppress(KeyError, ValueError):
+            self._selector.unregister(stream.socket)
+        with suppress(OSError):
+            stream.socket.close()
+        with self._lock:
+            self._places += 1
+        self._feed.closed(stream.agent)
+
+    def _end_all(self) -> None:
+        for stream in list(self._streams):
+            self._end(stream)
+
+    def _turn_away(self) -> None:
+        """Streams that were being opened when everything ended."""
+        with suppress(IndexError):
+            while True:
+                self._arrived.popleft().socket.close()
+
+
+def _joined(messages: Sequence[Message], agent: Agent) -> bytes:
+    return b"".join(filter(None, (message.text(agent) for message in messages)))
+
+
+def _prepare(taken: socket.socket) -> None:
+    taken.setblocking(False)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
+    taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
+
+
+def _still_there(taken: socket.socket) -> bool:
+    """Whether the client has not gone; what it sends into a stream means nothing."""
+    try:
+        return bool(taken.recv(4096))
+    except _LATER:
+        return True
+    except OSError:
+        return False
