@@ -63,7 +63,7 @@ def _print(history: History, options: argparse.Namespace) -> int:
     if options.call is None:
         _write(options, _pages(history, options), HISTORY_COLUMNS, _for_eyes)
         return 0
-    entries = timeline(history.events(options.call))
+    entries = timeline(history.events(options.call, None))
     _write(options, iter([entries]), TIMELINE_COLUMNS, lambda entry: entry)
     return 0 if entries else 1
 

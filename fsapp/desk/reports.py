@@ -56,7 +56,7 @@ class Reports:
         call = live.call if live is not None else self._board.find_ended(call_id)
         if call is None or not agent.serves(call.organization_id):
             raise call_not_found(call_id)
-        entries = timeline(self._history.events(call_id))
+        entries = timeline(self._history.events(call_id, agent.organizations))
         return {"status": "success", "call": call.document(), "timeline": entries}
 
     def statistics(self, agent: Agent, _: Parameters) -> Document:

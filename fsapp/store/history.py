@@ -34,13 +34,14 @@ _FILTERS = {
 }
 _AFTER = "(arrival, id) < (:arrival, :id)"
 _NEWEST_FIRST = "ORDER BY arrival DESC, id DESC LIMIT :limit"
+_SERVED = "organization_id IN (SELECT value FROM json_each(:organizations))"
 _SEPARATELY = 100
 """Up to so many organizations are read each from its own stretch of the index."""
 
 _OF_THE_DAY = (
     "SELECT organization_id, arrival, outcome, waited, handled_by, {overflowed} AS overflowed "
     "FROM calls WHERE {which} AND inbound = 1 AND arrival >= :since AND arrival <= :until "
-    "AND organization_id IN (SELECT value FROM json_each(:organizations))"
+    f"AND {_SERVED}"
 )
 _FIGURES = f"""
     SELECT organization_id, CAST((arrival - :since) / :step AS INTEGER) AS step,
@@ -128,12 +129,16 @@ class History:
         more = len(rows) > limit
         return calls, Place(calls[-1].arrival, calls[-1].id) if more else None
 
-    def events(self, call_id: str) -> list[tuple[str, float, dict[str, Any]]]:
+    def events(
+        self, call_id: str, organizations: Collection[int] | None
+    ) -> list[tuple[str, float, dict[str, Any]]]:
         """A call's events in order: name, Unix seconds, the call object after it."""
-        rows = self._database.query(
-            "SELECT name, timestamp, document FROM events WHERE call_id = ? ORDER BY number",
-            [call_id],
-        )
+        where, values = "call_id = :call_id", {"call_id": call_id}
+        if organizations is not None:
+            where += f" AND {_SERVED}"
+            values["organizations"] = json.dumps(sorted(organizations))
+        query = f"SELECT name, timestamp, document FROM events WHERE {where} ORDER BY number"
+        rows = self._database.query(query, values)
         return [(row["name"], row["timestamp"], json.loads(row["document"])) for row in rows]
 
     def figures(
@@ -168,8 +173,7 @@ def _ids(where: str, organizations: Collection[int] | None, values: dict[str, An
         return f"{one} {_NEWEST_FIRST}"
     if len(organizations) > _SEPARATELY:
         values["organizations"] = json.dumps(sorted(organizations))
-        chosen = "organization_id IN (SELECT value FROM json_each(:organizations))"
-        return f"{one} AND {chosen} {_NEWEST_FIRST}"
+        return f"{one} AND {_SERVED} {_NEWEST_FIRST}"
     # One after the other in index order, and then merged: an organization with few calls is not
     # looked for among all the others'.
     parts = []

@@ -218,3 +218,19 @@ def _history(database: Database) -> None:
         "CREATE INDEX keys_of_call ON idempotency (call_id)",
     ):
         database.execute(statement)
+
+
+@MIGRATIONS(name="0011_removed_events")
+def _removed_events(database: Database) -> None:
+    # Old events are removed call by call, not in the order of their numbers: up to which number
+    # something is missing, only whoever removes can tell.
+    for statement in (
+        "CREATE TABLE removed_events (highest INTEGER NOT NULL)",
+        "INSERT INTO removed_events SELECT coalesce(min(number), 1) - 1 FROM events",
+        """
+        CREATE TRIGGER event_removed AFTER DELETE ON events BEGIN
+            UPDATE removed_events SET highest = old.number WHERE highest < old.number;
+        END
+        """,
+    ):
+        database.execute(statement)

@@ -192,7 +192,9 @@ def test_a_calls_events_come_in_order_with_their_objects(calls: Calls, history: 
     calls.record(ENDED, [event("call_offer", ENDED, 1.0), event("queue_join", ENDED, 2.0)])
     calls.record(replace(ENDED, id="other"), [event("call_offer", replace(ENDED, id="other"))])
     calls.tell(event("call_hangup", ENDED, 3.5)).result(LIMIT)
-    events = history.events("call-1")
+    events = history.events("call-1", {1})
+    assert history.events("call-1", None) == events
+    assert history.events("call-1", {2, 3}) == []
     assert [(name, moment) for name, moment, _ in events] == [
         ("call_offer", 1.0),
         ("queue_join", 2.0),
@@ -243,14 +245,31 @@ def test_what_ended_too_long_ago_goes_with_its_events_and_keys_and_nothing_else(
     assert history.remove(1500.0, 100).result(LIMIT) == 4
     assert history.remove(1500.0, 100).result(LIMIT) == 0
     assert calls.find("old") is None
-    assert history.events("old") == []
+    assert history.events("old", None) == []
     assert calls.used_key("ann", "old") is None
     for call in (young, live):
         assert calls.find(call.id) == call
-        assert len(history.events(call.id)) == 1
+        assert len(history.events(call.id, None)) == 1
         assert calls.used_key("ann", call.id) is not None
     rows = database.reader().execute("SELECT timestamp FROM events WHERE call_id IS NULL")
     assert rows.fetchall() == [(1500.0,)]
+
+
+def test_up_to_which_number_events_are_missing_is_known(
+    calls: Calls, history: History, database: Database
+) -> None:
+    """The live call's event is older than what was removed, and is kept."""
+
+    def highest() -> int:
+        rows = database.reader().execute("SELECT highest FROM removed_events").fetchall()
+        return int(rows[0][0])
+
+    record(calls, replace(ENDED, id="live", state=State.PARKED, ended_at=None, outcome=None))
+    record(calls, replace(ENDED, id="old"), replace(ENDED, id="young", ended_at=2000))
+    assert highest() == 0
+    history.remove(1500.0, 100).result(LIMIT)
+    assert highest() == 2
+    assert len(history.events("live", None)) == 1
 
 
 def test_the_longest_ended_go_first_and_not_too_many_at_once(
