@@ -1,0 +1,359 @@
+"""Networks fail: byte by byte, stalled, half-open, reset in mid-frame. Nobody is lost by it.
+
+A proxy stands between the switch and the app, on every connection, and one between client and app.
+"""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from .actors import Agent, Caller, Callers, Desk, Phone
+from .app import App, AppKeeper, Settings, free_address, merged
+from .client import Client
+from .meanwhile import Pending
+from .proxy import Link, Proxy
+from .switches.base import Switch
+from .switches.event_socket import split_address
+from .wait import wait_until
+
+COMMAND = 1
+"""How long a command waits for FreeSWITCH (`switch.timeout`), in seconds."""
+
+BACK = 10.0
+"""How long the dialplan may take to bring a caller back, in seconds."""
+
+AT_ONCE = 2.0
+"""What four requests may take that nothing delays, on a busy machine, in seconds."""
+
+SETTINGS = {"switch": {"timeout": COMMAND}, "phone": {"ring_timeout": 5}}
+
+
+@dataclass
+class Network:
+    """Every connection between the switch and the app."""
+
+    outbound: Proxy
+    control: Proxy
+    listen: str
+    """Where the app itself listens for calls."""
+
+    def of(self, caller: Caller) -> Link:
+        """Her only connection."""
+        return self.outbound.of(caller.id)[0]
+
+    def heal(self) -> None:
+        self.outbound.heal()
+        self.control.heal()
+
+
+@pytest.fixture(scope="module")
+def proxies(switch: Switch, keeper: AppKeeper) -> Iterator[Network]:
+    keeper.discard()
+    listen = free_address()
+    with (
+        Proxy(switch.outbound_address, listen) as outbound,
+        Proxy("127.0.0.1:0", switch.control_address) as control,
+    ):
+        yield Network(outbound, control, listen)
+        keeper.discard()
+
+
+@pytest.fixture(scope="module")
+def settings(proxies: Network) -> Settings:
+    ways = {
+        "outbound": {"listen": proxies.listen, "advertise": proxies.outbound.address},
+        "control": {"address": proxies.control.address},
+    }
+    return merged(SETTINGS, ways)
+
+
+@pytest.fixture
+def network(proxies: Network, desk: Desk) -> Iterator[Network]:
+    """The network, healed when the test is over."""
+    is_ready(desk.app)
+    yield proxies
+    proxies.heal()
+    is_ready(desk.app)
+
+
+def is_ready(app: App, limit: float = 10.0) -> None:
+    wait_until(lambda: readiness(app) == 200, limit=limit, promise="the app is ready")
+
+
+def readiness(app: App) -> int:
+    client = Client(app.address)
+    try:
+        return client.get("/readyz").code
+    finally:
+        client.close()
+
+
+def a_shift(agent: Agent, caller: Caller) -> None:
+    """Everything one agent does with one call."""
+    agent.picks_up(caller)
+    agent.parks()
+    agent.unparks(caller)
+    agent.hangs_up()
+
+
+# Byte by byte.
+
+
+def test_a_whole_call_arrives_byte_by_byte(
+    network: Network, a_caller: Callers, anna: Agent, outside: Phone
+):
+    network.control.dribble()
+    network.outbound.dribble()
+    caller = a_caller.waits()
+    a_shift(anna, caller)
+    caller.is_cut_off()
+    anna.calls_the_outside(outside)
+    anna.hangs_up()
+
+
+def test_an_app_that_starts_on_such_a_network_is_ready(network: Network, app: App):
+    network.control.dribble()
+    app.restart()
+    is_ready(app)
+
+
+# Stalled. Twenty seconds are as good as the three that a test can wait: `switch.timeout` is over.
+
+
+def test_a_stalled_connection_delays_no_other_call(
+    network: Network, a_caller: Callers, anna: Agent, bente: Agent
+):
+    stalled, other = a_caller.wait_in_turn(2)
+    network.of(stalled).stall()
+    pickup = anna.starts("pickup", stalled)
+    began = time.monotonic()
+    a_shift(bente, other)
+    assert time.monotonic() - began < AT_ONCE
+    answer = pickup.answer(limit=COMMAND + 5)
+    assert answer.code in (409, 504), str(answer)
+    network.heal()
+    stalled.is_queued()
+    anna.phone.is_quiet()
+    anna.picks_up(stalled)
+    anna.speaks_with(stalled)
+
+
+def test_a_command_in_a_stalled_conversation_is_given_up_and_the_two_speak_on(
+    network: Network, a_caller: Callers, anna: Agent, bente: Agent
+):
+    stalled, other = a_caller.wait_in_turn(2)
+    anna.picks_up(stalled)
+    network.of(stalled).stall()
+    park = anna.starts("park")
+    began = time.monotonic()
+    a_shift(bente, other)
+    assert time.monotonic() - began < AT_ONCE
+    assert park.answer(limit=COMMAND + 5).code == 504
+    anna.speaks_with(stalled)
+    network.heal()
+    # The late command takes them apart and the app joins them again, or it parks her call.
+    wait_until(
+        lambda: anna.desk.call(stalled),
+        lambda call: call is not None and call["state"] in ("speaking", "parked"),
+        promise="hers",
+    )
+    assert stalled.is_on_the_line()
+    anna.does("hangup", stalled)
+
+
+def test_every_call_stalled_at_once_and_then_not(
+    network: Network, a_caller: Callers, agents: Callable[[int], list[Agent]], desk: Desk
+):
+    callers = a_caller.wait_in_turn(4)
+    network.outbound.stall()
+    requests = [agent.starts("pickup", to) for agent, to in zip(agents(4), callers, strict=True)]
+    for request in requests:
+        assert request.answer(limit=COMMAND + 5).code in (409, 504)
+    assert sorted(caller.id for caller in callers) == desk.ids()
+    network.heal()
+    for agent, caller in zip(agents(4), callers, strict=True):
+        agent.phone.is_quiet()
+        agent.picks_up(caller)
+        agent.speaks_with(caller)
+
+
+def test_a_stalled_control_connection_is_said_and_over_by_itself(
+    network: Network, a_caller: Callers, anna: Agent, app: App
+):
+    caller = a_caller.waits()
+    network.control.stall()
+    wait_until(lambda: readiness(app) == 503, limit=COMMAND + 5.0, promise="it is not ready")
+    began = time.monotonic()
+    assert anna.asks("pickup", caller).code in (503, 504)
+    assert time.monotonic() - began < COMMAND + 2
+    network.heal()
+    is_ready(app)
+    a_shift(anna, caller)
+
+
+# Half-open: silent for good, and never closed.
+
+
+def test_who_hangs_up_on_a_silent_connection_is_gone(
+    network: Network, a_caller: Callers, desk: Desk
+):
+    caller = a_caller.waits()
+    network.of(caller).stall()
+    caller.line.hang_up()
+    assert desk.sees(caller, "hungup")["hangup_cause"]
+    desk.sees_nothing()
+
+
+def test_who_hangs_up_in_conversation_on_silent_connections_frees_the_agent(
+    network: Network, a_caller: Callers, anna: Agent, desk: Desk
+):
+    caller, other = a_caller.wait_in_turn(2)
+    anna.picks_up(caller)
+    network.of(caller).stall()
+    network.outbound.of(anna.phone.is_up())[0].stall()
+    caller.line.hang_up()
+    desk.sees(caller, "hungup")
+    anna.is_free()
+    a_shift(anna, other)
+
+
+# Reset in mid-frame.
+
+
+def test_a_queued_caller_comes_back_to_her_place(
+    network: Network, a_caller: Callers, anna: Agent, desk: Desk
+):
+    callers = a_caller.wait_in_turn(2)
+    before = desk.queue()
+    link = network.of(callers[0])
+    link.cut_next_from_near()
+    pickup = anna.starts("pickup", callers[0])
+    link.join()
+    answer = pickup.answer()
+    if answer.code == 200:
+        anna.speaks_with(callers[0])
+        return
+    assert answer.code in (409, 504), str(answer)
+    callers[0].hears("music", limit=BACK)
+    assert [call["id"] for call in desk.queue()] == [call["id"] for call in before]
+    assert desk.queue()[0]["arrival_time"] == before[0]["arrival_time"]
+    anna.phone.is_quiet()
+    anna.picks_up(callers[0])
+    anna.speaks_with(callers[0])
+
+
+def test_a_park_whose_reply_is_cut_has_a_defined_end(
+    network: Network, a_caller: Callers, anna: Agent, desk: Desk
+):
+    caller = a_caller.waits()
+    anna.picks_up(caller)
+    link = network.of(caller)
+    link.cut_next_from_near()
+    answer = anna.asks("park")
+    assert answer.code in (200, 404, 504), str(answer)
+    link.join()
+    wait_until(
+        lambda: desk.call(caller),
+        lambda call: call is not None and call["state"] in ("speaking", "parked", "queued"),
+        limit=BACK,
+        promise="she is somewhere",
+    )
+    assert caller.is_on_the_line()
+    desk.is_consistent()
+
+
+def test_a_conversation_goes_on_and_can_be_ended(network: Network, a_caller: Callers, anna: Agent):
+    caller = a_caller.waits()
+    anna.picks_up(caller)
+    leg = anna.phone.is_up()
+    network.outbound.of(leg)[0].reset()
+    network.of(caller).reset()
+    anna.speaks_with(caller)
+    anna.hangs_up(caller)
+    caller.is_cut_off()
+    anna.is_free()
+
+
+def test_a_control_connection_cut_in_mid_frame_is_made_anew(
+    network: Network, a_caller: Callers, anna: Agent, app: App
+):
+    caller = a_caller.waits()
+    old = network.control.links()[0]
+    old.cut_next_from_far()
+    # What it says next is the answer to the app's question whether it is there.
+    old.join()
+    is_ready(app)
+    a_shift(anna, caller)
+
+
+# The agents' side.
+
+
+@pytest.fixture
+def web(app: App) -> Iterator[Proxy]:
+    """A network between an agent's client and the app."""
+    with Proxy("127.0.0.1:0", app.address) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def afar(web: Proxy, anna: Agent) -> Iterator[Client]:
+    """Anna's client behind that network."""
+    client = Client(web.address, anna.client.token)
+    yield client
+    client.close()
+
+
+def test_a_request_and_its_answer_may_come_byte_by_byte(
+    web: Proxy, afar: Client, a_caller: Callers, anna: Agent
+):
+    web.dribble()
+    caller = a_caller.waits()
+    assert afar.request("POST", "/call/pickup", query={"call_id": caller.id}).code == 200
+    anna.speaks_with(caller)
+
+
+def test_stalled_clients_delay_nobody_else(
+    web: Proxy, a_caller: Callers, anna: Agent, bente: Agent, desk: Desk
+):
+    caller, other = a_caller.wait_in_turn(2)
+    half = [socket.create_connection(split_address(web.address)) for _ in range(20)]
+    for client in half:
+        client.sendall(f"POST /call/pickup?call_id={caller.id} HTTP/1.1\r\nHost: ".encode())
+    began = time.monotonic()
+    a_shift(bente, other)
+    assert time.monotonic() - began < AT_ONCE
+    a_shift(anna, caller)
+    for client in half:
+        client.close()
+
+
+def test_an_answer_cut_in_the_middle_was_carried_out_once(
+    web: Proxy, afar: Client, a_caller: Callers, anna: Agent, desk: Desk
+):
+    caller = a_caller.waits()
+    assert afar.get("/call/list").code == 200
+    web.links()[0].cut_next_from_far()
+    with pytest.raises(OSError):  # noqa: PT011 - which one depends on where it was cut
+        afar.request("POST", "/call/pickup", query={"call_id": caller.id})
+    anna.speaks_with(caller)
+    assert anna.is_now()["current_call"] == caller.id
+    desk.is_consistent()
+
+
+def test_a_client_that_leaves_while_her_phone_rings_gets_the_call_all_the_same(
+    web: Proxy, afar: Client, a_caller: Callers, anna: Agent, desk: Desk
+):
+    anna.phone.answers_after_ringing(0.5)
+    caller = a_caller.waits()
+    assert afar.get("/call/list").code == 200
+    link = web.links()[0]
+    asking = Pending(lambda: afar.request("POST", "/call/pickup", query={"call_id": caller.id}))
+    anna.phone.rings()
+    link.reset()
+    with pytest.raises(OSError):  # noqa: PT011 - which one is the network's affair
+        asking.answer()
+    anna.speaks_with(caller)
