@@ -224,8 +224,9 @@ class EventSocket:
         with suppress(OSError):
             peer.send("Content-Type: auth/request\n\n")
             if peer.read() == f"auth {self._password}":
-                peer.reply("+OK accepted")
+                # Noted first: who is let in may be asked for at once.
                 self.admitted.append(peer)
+                peer.reply("+OK accepted")
                 peer.echo()
             else:
                 peer.reply("-ERR invalid")
