@@ -88,6 +88,7 @@ class Http:
     listen: Address = _row(Address("127.0.0.1", 4242), LISTEN, "agents' HTTP requests arrive here")
     threads: int = _row(200, whole(1, 2000), "each request waiting for a phone occupies one")
     body_limit: int = _row(65536, whole(1024, 16777216), "bytes a request's body may have")
+    connections: int = _row(5000, whole(1, 100000), "waiting at a time; more are closed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """cheroot, set up for agents who wait: many threads, strict HTTP, a prompt stop.
 
 The law of this file: a thread is occupied only by a request that is being answered. Connections
-that have nothing to say, fresh ones and those between two requests, wait in the selector.
+whose next request is not here whole wait in the selector (``intake.py``), limited in number.
 """
 
 from __future__ import annotations
@@ -17,18 +17,21 @@ from cheroot.wsgi import Gateway_10, Server
 
 from fsapp.settings import Address, Http
 from fsapp.web.app import CONNECTION
+from fsapp.web.intake import Connections
 from fsapp.web.strict_http import StrictConnection
 
 __all__ = ["WebServer"]
 
 log = logging.getLogger(__name__)
 
-_BACKLOG = 128
+_BACKLOG = 1024
 _HEADER_BYTES = 16384
 _IDLE_SECONDS = 10
 _SELECT_SECONDS = 0.1
 """How soon stop() is noticed by the selector."""
 _RETRY_SECONDS = 0.1
+_TELL_SECONDS = 60.0
+"""How often the log says that there are too many connections."""
 
 
 class WebServer:
@@ -37,7 +40,7 @@ class WebServer:
 
     def __init__(self, application: object, settings: Http) -> None:
         self._cheroot = _Cheroot(
-            (settings.listen.host, settings.listen.port), application, settings.threads
+            (settings.listen.host, settings.listen.port), application, settings
         )
         self._cheroot.prepare()
         self.address = Address(*self._cheroot.bind_addr)
@@ -67,8 +70,9 @@ class _Cheroot(Server):
     ConnectionClass = StrictConnection
     expiration_interval = _SELECT_SECONDS
     max_request_header_size = _HEADER_BYTES
+    _connections: Any
 
-    def __init__(self, address: tuple[str, int], application: object, threads: int) -> None:
+    def __init__(self, address: tuple[str, int], application: object, settings: Http) -> None:
         super().__init__(
             address,
             application,
@@ -79,8 +83,15 @@ class _Cheroot(Server):
         self.software = "fsapp"
         self.gateway = _Gateway
         self._selecting: threading.Thread | None = None
-        self.keep_alive_conn_limit = threads
-        self.requests = _Pool(self, min=threads, max=threads)
+        self.body_limit = settings.body_limit
+        self.keep_alive_conn_limit = settings.connections
+        self.requests = _Pool(self, min=settings.threads, max=settings.threads)
+        self._turned_away = -_TELL_SECONDS
+
+    def prepare(self) -> None:
+        super().prepare()
+        self._connections._selector.close()
+        self._connections = Connections(self, self.timeout)
 
     @staticmethod
     def bind_socket(socket_: socket.socket, bind_addr: tuple[str, int]) -> socket.socket:
@@ -93,12 +104,28 @@ class _Cheroot(Server):
         return socket_
 
     def process_conn(self, conn: Any) -> None:
-        """As cheroot, which hands a fresh connection to a thread that then waits for its first
-        byte: as many silent connections as threads would stop everything."""
-        if conn.last_used is None and self.can_add_keepalive_connection:
-            self.put_conn(conn)
+        """As cheroot, which would hand it to a thread at once."""
+        if conn.last_used is not None:
+            self._connections.look(conn)
+        elif self.can_add_keepalive_connection:
+            self._connections.put(conn)
         else:
-            super().process_conn(conn)
+            self._turn_away(conn)
+
+    def dispatch(self, conn: Any) -> None:
+        """To the threads."""
+        super().process_conn(conn)
+
+    def see_off(self, conn: Any) -> None:
+        """Watches a connection that has been answered for the last time."""
+        self._connections.watch(conn)
+
+    def _turn_away(self, conn: Any) -> None:
+        conn.close_now()
+        now = time.monotonic()
+        if now - self._turned_away >= _TELL_SECONDS:
+            self._turned_away = now
+            log.warning("%d connections are open; more are closed", self.keep_alive_conn_limit)
 
     def serve(self) -> None:
         self._selecting = threading.current_thread()

@@ -17,9 +17,11 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
+from cheroot.makefile import MakeFile
 from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest
 
 from fsapp.web.answers import Answer, incident, unparsable
+from fsapp.web.intake import Intake
 
 __all__ = ["StrictConnection"]
 
@@ -36,6 +38,10 @@ _SINGLE = frozenset(
         b"Transfer-Encoding",
     }
 )
+_SLOWED = b"429"
+HOLD_SECONDS = 1.0
+"""How much later whoever guesses tokens gets her answer."""
+_WANTS_TLS = "This port speaks HTTPS only."
 _LINGER_SECONDS = 1.0
 _LINGER_BYTES = 1048576
 
@@ -60,6 +66,8 @@ class StrictHeaders(HeaderReader):
 def _add(headers: dict[bytes, bytes], name: bytes, value: bytes) -> None:
     if b"_" in name:
         return  # WSGI could not tell it from the header spelt with a hyphen
+    if name == b"Expect":
+        return  # Whoever waited to be told to go on has been told (intake.py)
     if name in headers and name in _SINGLE:
         raise ValueError(f"{name.decode()} is given twice.")
     headers[name] = b", ".join(filter(None, (headers.get(name), value)))
@@ -96,11 +104,8 @@ class StrictRequest(HTTPRequest):
         """cheroot's own refusals, as JSON; the connection is closed after each."""
         answer = _own_answer(HTTPStatus(int(status[:3])), msg)
         self._close_unread()
-        lines = [f"{self.server.protocol} {answer.status_line}"]
-        lines += [f"{name}: {value}" for name, value in answer.headers.items()]
-        head = "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")
         with suppress(OSError):  # the client need not be there any more
-            self.conn.wfile.write(head + answer.body)
+            self.conn.wfile.write(_raw(answer))
 
     def send_headers(self) -> None:
         """As cheroot, which would first read whatever the client has announced to send."""
@@ -109,6 +114,9 @@ class StrictRequest(HTTPRequest):
         if self.conn.successor is not None:
             # No chunks: what follows is not cheroot's to write, and ends with the connection.
             self.response_protocol = "HTTP/1.0"
+        if self.status.startswith(_SLOWED):  # bytes, whatever cheroot says of it
+            self.close_connection = True
+            self.conn.hold(HOLD_SECONDS)
         super().send_headers()
 
     def _refuse(self, status: str, why: str) -> bool:
@@ -118,6 +126,13 @@ class StrictRequest(HTTPRequest):
     def _close_unread(self) -> None:
         self.close_connection = True
         self.conn.unread = True
+
+
+def _raw(answer: Answer) -> bytes:
+    """The whole response, after which the connection is closed."""
+    lines = [f"HTTP/1.1 {answer.status_line}"]
+    lines += [f"{name}: {value}" for name, value in answer.headers.items()]
+    return "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1") + answer.body
 
 
 def _own_answer(http: HTTPStatus, why: str) -> Answer:
@@ -130,34 +145,80 @@ def _own_answer(http: HTTPStatus, why: str) -> Answer:
 
 
 class StrictConnection(HTTPConnection):
-    """One client's connection."""
+    """One client's connection. She is read from by ``intake.py`` only."""
 
     RequestHandlerClass = StrictRequest
     unread = False
     """Whether the client may still be sending what nobody will read."""
     successor: Callable[[Any], None] | None = None
     """Who takes the socket over once the response has begun."""
+    leaving = 0
+    """How many bytes may still come from a client who has her answer; 0 while she may ask."""
+    until = 0.0
+    """How long the selector waits for her, on the monotonic clock."""
+    _held: bytearray | None = None
+
+    def __init__(self, server: Any, sock: Any, makefile: Any = MakeFile) -> None:
+        super().__init__(server, sock, makefile)
+        self.rfile = Intake(server.max_request_header_size, server.body_limit)
 
     def close(self) -> None:
         """As cheroot; but closing while the client still sends would reset the connection and
-        take the answer away from her, so what she sends is let in for a moment. A connection
-        that has a successor is handed over instead, whatever became of the response."""
+        take the answer away from her, so what she sends is let in for a moment. An answer that
+        is held waits there, too. A connection that has a successor is handed over instead,
+        whatever became of the response."""
         successor, self.successor = self.successor, None
         if successor is not None:
             successor(self.socket)
             return
-        if self.unread:
-            self.unread = False
+        if not (self.unread or self._held) or not self.server.ready:
+            self.close_now()
+            return
+        self.leaving = _LINGER_BYTES
+        if self.unread and not self._held:
+            self.until = time.monotonic() + _LINGER_SECONDS
             with suppress(OSError):
-                self._let_in()
+                self.socket.shutdown(socket.SHUT_WR)
+        self.server.see_off(self)
+
+    def close_now(self) -> None:
         super().close()
 
-    def _let_in(self) -> None:
-        self.socket.shutdown(socket.SHUT_WR)
-        left, end = _LINGER_BYTES, time.monotonic() + _LINGER_SECONDS
-        while left > 0 and (limit := end - time.monotonic()) > 0:
-            self.socket.settimeout(limit)
-            received = len(self.socket.recv(65536))
-            if not received:
-                return
-            left -= received
+    def gone(self, *, plain: bool) -> None:
+        """The client has left, or speaks plain HTTP where she should not."""
+        if plain:
+            self._send_past_tls(_raw(unparsable(HTTPStatus.BAD_REQUEST, _WANTS_TLS)))
+        self.close_now()
+
+    def go_on(self) -> None:
+        """Tells her to send her body (``Expect: 100-continue``)."""
+        with suppress(OSError):
+            self.socket.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def hold(self, seconds: float) -> None:
+        """What is answered from here on is sent so much later, and no thread waits for it."""
+        self._held = bytearray()
+        self.until = time.monotonic() + seconds
+        self.wfile = _Holding(self._held)
+
+    def say_held(self) -> None:
+        if self._held:
+            with suppress(OSError):
+                self.socket.send(self._held)
+
+    def _send_past_tls(self, data: bytes) -> None:
+        with suppress(OSError):
+            socket.socket.send(self.socket, data)
+
+
+class _Holding:
+    """In place of the file that writes to the client."""
+
+    bytes_written = 0
+
+    def __init__(self, held: bytearray) -> None:
+        self._held = held
+
+    def write(self, data: bytes) -> int:
+        self._held += data
+        return len(data)
