@@ -134,7 +134,7 @@ class Embedded:
     def _addresses(self) -> str:
         assert self._service is not None
         calls = self._service.settings.outbound.listen
-        return f"calls at {calls}, agents at http://{self._service.address}"
+        return f"calls at {calls}, agents at {self._service.url}"
 
 
 _embedded = Embedded()

@@ -32,6 +32,7 @@ from fsapp.desk.reports import Reports
 from fsapp.desk.restore import restore
 from fsapp.desk.retention import Retention
 from fsapp.logs import start_log
+from fsapp.risks import risks
 from fsapp.settings import Address, Outbound, Settings
 from fsapp.store.agents import Agents
 from fsapp.store.calls import Calls
@@ -42,6 +43,7 @@ from fsapp.store.organizations import Organizations
 from fsapp.store.tail import Tail
 from fsapp.switch.control import Control
 from fsapp.switch.listener import Listener, PeerLimits
+from fsapp.web import tls
 from fsapp.web.app import build
 from fsapp.web.server import WebServer
 from fsapp.web.streams import Streams
@@ -58,10 +60,12 @@ class CannotStart(Exception):
 
 
 class Service:
-    """One running fsapp. ``start`` raises :class:`CannotStart`."""
+    """One running fsapp. Making one raises ``SettingsError`` when the TLS files are no pair;
+    ``start`` raises :class:`CannotStart`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._tls = tls.context(settings.http)
         self.database = Database(settings.database.path, settings.database.synchronous)
         self.calls = Calls(self.database, platform.node() or "local")
         self.agents = Agents(self.database)
@@ -95,12 +99,19 @@ class Service:
         self.control.start(self._handler, self._handler.switch_came_up)
         self.streams.start()
         self.server.start()
-        log.info("calls at %s, agents at http://%s", settings.outbound.listen, self.address)
+        log.info("calls at %s, agents at %s", settings.outbound.listen, self.url)
+        for risk in risks(settings):
+            log.warning("%s", risk)
 
     @property
     def address(self) -> str:
         """Where agents' HTTP is answered, ``host:port``."""
         return str(self.server.address)
+
+    @property
+    def url(self) -> str:
+        """The same as a browser would write it."""
+        return f"{'http' if self._tls is None else 'https'}://{self.address}"
 
     def stop(self) -> None:
         """Ends every thread and connection. Waiting callers run on in the dialplan, whose loop
@@ -138,7 +149,7 @@ class Service:
         try:
             application = build(self.desk, self.agents, settings, self.streams)
             with _listening("http.listen", settings.http.listen):
-                self.server = WebServer(application, settings.http)
+                self.server = WebServer(application, settings.http, self._tls)
         except BaseException:
             self.listener.abandon()
             raise
@@ -156,9 +167,9 @@ class Service:
 
 def serve(settings: Settings) -> int:
     """Runs until SIGTERM or SIGINT; the exit status (protocol §1). A second signal: at once."""
+    service = Service(settings)
     log_writer = start_log(settings.log.level)
     _raise_descriptor_limit()
-    service = Service(settings)
     asked = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda number, _: _asked_to_stop(asked, number))

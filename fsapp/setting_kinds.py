@@ -26,6 +26,7 @@ __all__ = [
     "LEVEL",
     "LISTEN",
     "NETWORKS",
+    "OPTIONAL_PATH",
     "PASSWORD",
     "PATH",
     "SWITCH_TEXT",
@@ -146,6 +147,7 @@ LISTEN = Kind(_address(lowest_port=0))
 ADDRESS = Kind(_address(lowest_port=1))
 NETWORKS = Kind(networks, lambda text: text.split(","))
 PATH = Kind(_path)
+OPTIONAL_PATH = Kind(lambda value: None if value == "" else _path(value))
 LEVEL = Kind(_one_of("debug", "info", "warning", "error"))
 SYNCHRONOUS = Kind(_one_of("normal", "full"))
 SWITCH_TEXT = Kind(_text("text without control characters", str.strip))

@@ -25,6 +25,7 @@ from fsapp.setting_kinds import (
     LEVEL,
     LISTEN,
     NETWORKS,
+    OPTIONAL_PATH,
     PASSWORD,
     PATH,
     SWITCH_TEXT,
@@ -89,6 +90,8 @@ class Http:
     threads: int = _row(200, whole(1, 2000), "each request waiting for a phone occupies one")
     body_limit: int = _row(65536, whole(1024, 16777216), "bytes a request's body may have")
     connections: int = _row(5000, whole(1, 100000), "waiting at a time; more are closed")
+    tls_certificate: Path | None = _row(None, OPTIONAL_PATH, "PEM file; with it, HTTPS only")
+    tls_key: Path | None = _row(None, OPTIONAL_PATH, "PEM file of the certificate's key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +335,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     for name, listen in (("http.listen", http), ("outbound.listen", outbound)):
         if _collide(control.address, listen):
             yield f"control.address {control.address} is this app's own {name}"
+    if (settings.http.tls_certificate is None) != (settings.http.tls_key is None):
+        yield "http.tls_certificate and http.tls_key must be set together"
     advertise = settings.outbound.advertise
     if advertise.host in WILDCARDS:
         yield f"outbound.advertise must name a host FreeSWITCH can reach, not {advertise.host}"

@@ -101,13 +101,15 @@ def bridge_failed(why: str, call: Document | None = None) -> Refusal:
     return Refusal(HTTPStatus.BAD_REQUEST, "bridge failed", "bridge-failed", why, call=call)
 
 
-def not_authorized() -> Refusal:
+def not_authorized(retry_after: int = 0) -> Refusal:
+    """``retry_after``: seconds, for whoever has sent too many wrong tokens."""
+    slowed = {"Retry-After": str(retry_after)} if retry_after else {}
     return Refusal(
         HTTPStatus.UNAUTHORIZED,
         "not authorized",
         "not-authorized",
         "A valid token is required.",
-        headers={"WWW-Authenticate": "Bearer"},
+        headers={"WWW-Authenticate": "Bearer", **slowed},
     )
 
 

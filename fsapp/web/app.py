@@ -30,6 +30,7 @@ from fsapp.web.answers import (
 )
 from fsapp.web.body import read_body
 from fsapp.web.formats import wants_csv
+from fsapp.web.guesses import Guesses
 from fsapp.web.parameters import Received, check, fields_of, read
 from fsapp.web.routes import FORMAT, ROUTES, Route, find, in_path, method_allowed
 
@@ -92,14 +93,21 @@ class Application:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 
 
-def build(desk: Desk, holders: tokens.Holders, settings: Settings, streams: Streams) -> Application:
+def build(
+    desk: Desk,
+    holders: tokens.Holders,
+    settings: Settings,
+    streams: Streams,
+    guesses: Guesses | None = None,
+) -> Application:
     """The application for one desk; ``holders`` tells whose token it is."""
+    guesses = guesses or Guesses()
     bottle = Bottle()
     # Exceptions are Application's; Bottle's own handling would print them.
     bottle.catchall = False
     bottle.default_error_handler = _bottles_own
     limit = settings.http.body_limit
-    bottle.add_hook("before_request", lambda: _admit(holders, limit))
+    bottle.add_hook("before_request", lambda: _admit(holders, guesses, limit))
     for route in ROUTES:
         bottle.route(
             route.path, list(route.methods), _handler(route, _act_of(route, desk, streams))
@@ -107,7 +115,7 @@ def build(desk: Desk, holders: tokens.Holders, settings: Settings, streams: Stre
     return Application(bottle)
 
 
-def _admit(holders: tokens.Holders, body_limit: int) -> None:
+def _admit(holders: tokens.Holders, guesses: Guesses, body_limit: int) -> None:
     """Before Bottle looks for the route: 401, then 404 or 405."""
     environ: Environ = request.environ
     received = read(
@@ -120,7 +128,9 @@ def _admit(holders: tokens.Holders, body_limit: int) -> None:
     route = find(path)
     received = replace(received, fields=(*received.fields, *fields_of(in_path(path))))
     found = tokens.given(environ.get("HTTP_AUTHORIZATION", ""), received)
-    agent = None if route and route.open else tokens.authenticate(holders, found)
+    is_open = route is not None and route.open
+    host = environ.get("REMOTE_ADDR", "")
+    agent = None if is_open else tokens.admit(holders, found, guesses, host)
     method_allowed(route, environ["REQUEST_METHOD"], path)
     environ[_ADMITTED] = _Admitted(agent, found, received)
 

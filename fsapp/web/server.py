@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import threading
 import time
 from typing import Any
@@ -19,6 +20,7 @@ from fsapp.settings import Address, Http
 from fsapp.web.app import CONNECTION
 from fsapp.web.intake import Connections
 from fsapp.web.strict_http import StrictConnection
+from fsapp.web.tls import LazyTls
 
 __all__ = ["WebServer"]
 
@@ -38,10 +40,13 @@ class WebServer:
     """Serves ``application``. It listens once it is made, so that its port is known and a taken
     one is an ``OSError`` before anything else starts; it answers between start() and stop()."""
 
-    def __init__(self, application: object, settings: Http) -> None:
+    def __init__(
+        self, application: object, settings: Http, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._cheroot = _Cheroot(
             (settings.listen.host, settings.listen.port), application, settings
         )
+        self._cheroot.ssl_adapter = LazyTls(tls) if tls is not None else None
         self._cheroot.prepare()
         self.address = Address(*self._cheroot.bind_addr)
         self._thread = threading.Thread(target=self._cheroot.serve, name="web", daemon=True)
@@ -133,7 +138,7 @@ class _Cheroot(Server):
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
         log.log(level, "%s", msg, exc_info=traceback)
-        if threading.current_thread() is self._selecting:
+        if level >= logging.ERROR and threading.current_thread() is self._selecting:
             # What failed is accept(), out of descriptors most likely, and cheroot tries again at
             # once: without a pause it would do nothing else and fill the disk with this line.
             time.sleep(_RETRY_SECONDS)

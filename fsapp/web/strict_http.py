@@ -38,7 +38,7 @@ _SINGLE = frozenset(
         b"Transfer-Encoding",
     }
 )
-_SLOWED = b"429"
+_SLOWED = b"Retry-After"
 HOLD_SECONDS = 1.0
 """How much later whoever guesses tokens gets her answer."""
 _WANTS_TLS = "This port speaks HTTPS only."
@@ -114,10 +114,15 @@ class StrictRequest(HTTPRequest):
         if self.conn.successor is not None:
             # No chunks: what follows is not cheroot's to write, and ends with the connection.
             self.response_protocol = "HTTP/1.0"
-        if self.status.startswith(_SLOWED):  # bytes, whatever cheroot says of it
+        if self._is_slowed():
             self.close_connection = True
             self.conn.hold(HOLD_SECONDS)
         super().send_headers()
+
+    def _is_slowed(self) -> bool:
+        """Whether this is the answer to one wrong token too many (``guesses.py``)."""
+        status: Any = self.status  # bytes, whatever cheroot says
+        return status.startswith(b"401") and any(name == _SLOWED for name, _ in self.outheaders)
 
     def _refuse(self, status: str, why: str) -> bool:
         self.simple_response(status, why)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Protocol
 
 from fsapp.calls.agent import Agent
-from fsapp.calls.refusals import bad_parameters, not_authorized
+from fsapp.calls.refusals import Refusal, bad_parameters, not_authorized
+from fsapp.web.guesses import Guesses
 from fsapp.web.parameters import Received
 from fsapp.web.routes import TOKEN
 
-__all__ = ["Holders", "authenticate", "check_single", "given"]
+__all__ = ["Holders", "admit", "authenticate", "check_single", "given"]
 
 
 class Holders(Protocol):
@@ -38,6 +39,17 @@ def authenticate(holders: Holders, tokens: frozenset[str]) -> Agent:
         if agent is not None:
             return agent
     raise not_authorized()
+
+
+def admit(holders: Holders, tokens: frozenset[str], guesses: Guesses, host: str) -> Agent:
+    """As :func:`authenticate`; the 401 says when to try again once ``host`` has sent too many
+    wrong tokens."""
+    try:
+        return authenticate(holders, tokens)
+    except Refusal:
+        if any(tokens):
+            raise not_authorized(guesses.wrong(host)) from None
+        raise
 
 
 def check_single(tokens: frozenset[str]) -> None:

@@ -62,6 +62,22 @@ def test_the_hash_is_not_a_token(agents: Agents) -> None:
     assert agents.by_token(sha256(agents.add(ANN).encode()).hexdigest()) is None
 
 
+def test_the_last_word_on_a_token_has_a_comparison_in_constant_time(
+    agents: Agents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index is asked for a hash, of which nobody can steer a part; then both are compared."""
+    token = agents.add(ANN)
+    compared: list[tuple[object, ...]] = []
+
+    def refuse(*hashes: object) -> bool:
+        compared.append(hashes)
+        return False
+
+    monkeypatch.setattr("fsapp.store.agents.hmac.compare_digest", refuse)
+    assert agents.by_token(token) is None
+    assert compared == [(sha256(token.encode()).hexdigest(),) * 2]
+
+
 def test_an_agent_is_not_added_twice(agents: Agents) -> None:
     token = agents.add(ANN)
     with pytest.raises(AgentExists, match="agent ann exists already"):
