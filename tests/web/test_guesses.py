@@ -17,7 +17,7 @@ from fsapp.web.guesses import FREE, SECONDS_EACH, Guesses
 from fsapp.web.server import WebServer
 from fsapp.web.strict_http import HOLD_SECONDS
 
-from .serving import LIMIT, Holders, NotingDesk, Response, exchange, parsed, request
+from .serving import LIMIT, Holders, NoStreams, NotingDesk, Response, exchange, parsed, request
 
 
 class Clock:
@@ -99,7 +99,7 @@ def test_it_is_logged_once(guesses: Guesses, caplog: pytest.LogCaptureFixture) -
 def server(clock: Clock) -> Iterator[WebServer]:
     http = Http(listen=Address("127.0.0.1", 0), threads=2)
     settings = replace(Settings(), http=http)
-    server = WebServer(build(NotingDesk(), Holders(), settings, Guesses(clock)), http)
+    server = WebServer(build(NotingDesk(), Holders(), settings, NoStreams(), Guesses(clock)), http)
     server.start()
     yield server
     server.stop()

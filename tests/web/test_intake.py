@@ -15,7 +15,7 @@ from fsapp.settings import Address, Http, Settings
 from fsapp.web.app import build
 from fsapp.web.server import WebServer
 
-from .serving import FORM, LIMIT, Holders, NotingDesk, exchange, parsed, request
+from .serving import FORM, LIMIT, Holders, NoStreams, NotingDesk, exchange, parsed, request
 
 GOOD = request("GET", "/call/list")
 POST = request("POST", "/call/park", b"call_id=c-1", Content_Type=FORM)
@@ -27,7 +27,9 @@ Troubles = Callable[[], list[str]]
 @contextmanager
 def serving(threads: int = 2, connections: int = 5000) -> Iterator[WebServer]:
     http = Http(listen=Address("127.0.0.1", 0), threads=threads, connections=connections)
-    server = WebServer(build(NotingDesk(), Holders(), replace(Settings(), http=http)), http)
+    server = WebServer(
+        build(NotingDesk(), Holders(), replace(Settings(), http=http), NoStreams()), http
+    )
     server.start()
     try:
         yield server

@@ -17,7 +17,17 @@ from fsapp.web.app import build
 from fsapp.web.server import WebServer
 from fsapp.web.tls import context
 
-from .serving import FORM, LIMIT, Holders, NotingDesk, Response, exchange, parsed, request
+from .serving import (
+    FORM,
+    LIMIT,
+    Holders,
+    NoStreams,
+    NotingDesk,
+    Response,
+    exchange,
+    parsed,
+    request,
+)
 
 FILES = Path(__file__).parent / "tls"
 Troubles = Callable[[], list[str]]
@@ -35,7 +45,7 @@ def settings(certificate: str = "one.pem", key: str = "one.key") -> Http:
 @pytest.fixture
 def server() -> Iterator[WebServer]:
     http = settings()
-    application = build(NotingDesk(), Holders(), replace(Settings(), http=http))
+    application = build(NotingDesk(), Holders(), replace(Settings(), http=http), NoStreams())
     server = WebServer(application, http, context(http))
     server.start()
     yield server
