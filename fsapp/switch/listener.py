@@ -30,6 +30,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PAUSE_SECONDS = 0.2
 LINGER_SECONDS = 5
 BACKLOG = 512
+TELL_SECONDS = 60.0
+MOST_TOLD = 20
+"""How many refused or failed peers the log names in so many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class Listener:
         self._unfinished: set[Wire] = set()
         self._places = threading.Semaphore(self._limits.handshakes)
         """As many as hand-shakes may begin now."""
+        self._minute, self._told = -TELL_SECONDS, 0
+        """Since when warnings are counted, and how many there were."""
         self._connections: set[Connection] = set()
         self._threads: set[threading.Thread] = set()
         self._acceptor = threading.Thread(target=self._accept, name="call-listener", daemon=True)
@@ -130,8 +135,8 @@ class Listener:
     def _admitted(self, peer: socket.socket, address: tuple[str, int]) -> bool:
         why = self._why_not(address[0])
         if why is not None:
-            log.warning("outbound connection from %s refused: %s", address[0], why)
             peer.close()
+            self._tell("outbound connection from %s refused: %s", address[0], why)
             return False
         prepare(peer)
         thread = threading.Thread(
@@ -147,6 +152,21 @@ class Listener:
             peer.close()
             raise
         return True
+
+    def _tell(self, text: str, *arguments: object) -> None:
+        """Warns, but not more often than anybody reads: whoever knocks must not fill the disk."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._minute >= TELL_SECONDS:
+                untold, self._minute, self._told = self._told - MOST_TOLD, now, 0
+            else:
+                untold = 0
+            self._told += 1
+            wanted = self._told <= MOST_TOLD
+        if untold > 0:
+            log.warning("%d more such connections were not logged", untold)
+        if wanted:
+            log.warning(text, *arguments)
 
     def _why_not(self, host: str) -> str | None:
         if not self._allowed(host):
@@ -187,7 +207,7 @@ class Listener:
             wire.begin(wire.greeted(time.monotonic() + self._limits.handshake_seconds))
             shaken = True
         except (OSError, BadFrame) as error:
-            log.warning("%s: no hand-shake: %s", name, error)
+            self._tell("%s: no hand-shake: %s", name, error)
         finally:
             with self._lock:
                 self._unfinished.discard(wire)

@@ -13,8 +13,9 @@ from contextlib import suppress
 
 import pytest
 
+from fsapp.switch import listener as listener_module
 from fsapp.switch.channel import Channel, Headers, Reply
-from fsapp.switch.listener import Listener, PeerLimits
+from fsapp.switch.listener import MOST_TOLD, Listener, PeerLimits
 from tests.switch.peer import LIMIT, UUID, NotingHandler, Peer, nothing_left, wait_until
 
 SUBSCRIPTION = ("linger 5", "myevents")
@@ -101,6 +102,33 @@ def test_a_peer_that_is_not_allowed_gets_not_a_byte(handler: NotingHandler) -> N
     assert peer.read() is None
     assert handler.channels == []
     peer.close()
+    listener.stop()
+
+
+def test_an_ipv6_peer_that_is_allowed_is_spoken_to(handler: NotingHandler) -> None:
+    try:
+        listener = listen(handler, "::1/128", host="::1")
+    except OSError as error:
+        pytest.skip(f"this machine has no IPv6: {error}")
+    shake_hands(listener).close()
+    wait_until(lambda: handler.ended, "the end was not told")
+    listener.stop()
+
+
+def test_whoever_knocks_without_end_does_not_fill_the_log(
+    handler: NotingHandler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener = listen(handler, "192.0.2.0/24")
+    for _ in range(MOST_TOLD + 30):
+        peer = call(listener)
+        assert peer.read() is None
+        peer.close()
+    wait_until(lambda: listener._told == MOST_TOLD + 30, "some were not counted")
+    assert len(caplog.records) == MOST_TOLD
+    monkeypatch.setattr(listener_module, "TELL_SECONDS", 0.0)
+    call(listener).close()
+    wait_until(lambda: len(caplog.records) == MOST_TOLD + 2, "it was not told")
+    assert "30 more" in caplog.records[-2].getMessage()
     listener.stop()
 
 
