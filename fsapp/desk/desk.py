@@ -249,10 +249,10 @@ class Desk:
         return Target(contact.number, contact.organization_id, contact.cm_id)
 
     def _organization(self, agent: Agent) -> int:
-        """For whom an extension is dialled: whose call she has on hold, else her first."""
+        """For whom an extension is dialled: whose call she put on hold last, else her first."""
         with self._board.turn():
-            held = {call.organization_id for call in self._board.parked(agent.id)}
-        return held.pop() if len(held) == 1 else min(agent.organizations)
+            parked = self._board.parked(agent.id)
+        return parked[-1].organization_id if parked else min(agent.organizations)
 
 
 def _success(**fields: object) -> Document:

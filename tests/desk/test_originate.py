@@ -357,3 +357,21 @@ def test_a_flight_that_takes_too_long_is_a_timeout_for_the_second(
     assert rig.agent_state() == "idle"
     rig.clock.advance(60)
     rig.close()
+
+
+def test_a_number_is_dialled_for_whom_she_put_on_hold_last(rig: Rig) -> None:
+    """Only then can the two be connected: a transfer stays within one organization."""
+    both = replace(ANN, organizations=frozenset({1, 2}))
+    rig.connects("one", variables={"organization_id": "1"})
+    leg = rig.talk(both, "one")
+    rig.park(leg, both, "one")
+    rig.clock.advance(2)
+    rig.connects("two", variables={"organization_id": "2"})
+    asked = rig.ask(both, "call/pickup", call_id="two")
+    rig.lines["two"].answer(f"api uuid_bridge two {leg}")
+    rig.bridged("two", leg)
+    asked.answer()
+    rig.clock.advance(2)
+    rig.park(leg, both, "two")
+    uuid, _ = rig.dial(both, leg)
+    assert rig.live(uuid).organization_id == 2
