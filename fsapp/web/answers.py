@@ -1,4 +1,4 @@
-"""Every answer is a JSON document, or CSV made of one: how it becomes status, headers and bytes.
+"""Every answer is a JSON document, CSV made of one, or a page: how it becomes headers and bytes.
 
 The law of this file: nobody else writes JSON, CSV or headers to a client, and no answer tells
 anything of the server's software or of an exception.
@@ -17,12 +17,14 @@ from typing import cast
 from fsapp.calls.refusals import Refusal, method_not_allowed, unhandled
 from fsapp.calls.spreadsheet import spreadsheet
 from fsapp.web.headers import document as document_headers
+from fsapp.web.headers import page as page_headers
 from fsapp.web.headers import stream as stream_headers
 
 __all__ = [
     "OWN",
     "Answer",
     "incident",
+    "page",
     "refused",
     "streaming",
     "succeeded",
@@ -78,6 +80,12 @@ def tabulated(document: Mapping[str, object], key: str, columns: Sequence[str]) 
 def streaming(first: bytes) -> Answer:
     """200 and the first words of an event stream, which ends with its connection."""
     return Answer(HTTPStatus.OK, first, {**stream_headers(), "Connection": "close"})
+
+
+def page(content: bytes, type_: str) -> Answer:
+    """200 with a file of the console."""
+    headers = {**page_headers(type_), "Content-Length": str(len(content))}
+    return Answer(HTTPStatus.OK, content, headers)
 
 
 def refused(refusal: Refusal, extra: Mapping[str, object] | None = None) -> Answer:

@@ -22,6 +22,7 @@ from fsapp.web import tokens
 from fsapp.web.answers import (
     Answer,
     incident,
+    page,
     refused,
     streaming,
     succeeded,
@@ -31,6 +32,7 @@ from fsapp.web.answers import (
 from fsapp.web.body import read_body
 from fsapp.web.formats import wants_csv
 from fsapp.web.guesses import Guesses
+from fsapp.web.pages import Pages
 from fsapp.web.parameters import Received, check, fields_of, read
 from fsapp.web.routes import FORMAT, ROUTES, Route, find, in_path, method_allowed
 
@@ -106,12 +108,12 @@ def build(
     # Exceptions are Application's; Bottle's own handling would print them.
     bottle.catchall = False
     bottle.default_error_handler = _bottles_own
+    pages = Pages()
     limit = settings.http.body_limit
     bottle.add_hook("before_request", lambda: _admit(holders, guesses, limit))
     for route in ROUTES:
-        bottle.route(
-            route.path, list(route.methods), _handler(route, _act_of(route, desk, streams))
-        )
+        act = _act_of(route, desk, pages, streams)
+        bottle.route(route.path, list(route.methods), _handler(route, act))
     return Application(bottle)
 
 
@@ -135,7 +137,7 @@ def _admit(holders: tokens.Holders, guesses: Guesses, body_limit: int) -> None:
     environ[_ADMITTED] = _Admitted(agent, found, received)
 
 
-def _handler(route: Route, act: Act) -> Callable[[], HTTPResponse]:
+def _handler(route: Route, act: Act) -> Callable[..., HTTPResponse]:
     """What Bottle calls for a route: 400, then the act."""
 
     def handle(**_in_path: str) -> HTTPResponse:
@@ -153,17 +155,16 @@ def _header(name: str) -> str | None:
     return value
 
 
-def _act_of(route: Route, desk: Desk, streams: Streams) -> Act:
+def _act_of(route: Route, desk: Desk, pages: Pages, streams: Streams) -> Act:
     verb = route.verb
     if verb == "events":
         return lambda agent, parameters: _stream(streams, agent, parameters)
     if verb is None:
-        pages: dict[str, Act] = {
-            "/": lambda *_: _index(),
+        own: dict[str, Act] = {
             "/healthz": lambda *_: succeeded({"status": "success"}),
             "/readyz": lambda *_: _ready(desk.readiness()),
         }
-        return pages[route.path]
+        return own.get(route.path, lambda *_: _page(pages))
 
     def perform(agent: Agent | None, parameters: Mapping[str, str]) -> Answer:
         if agent is None:
@@ -177,6 +178,12 @@ def _act_of(route: Route, desk: Desk, streams: Streams) -> Act:
     return perform
 
 
+def _page(pages: Pages) -> Answer:
+    """What is at the request's path for people."""
+    found = pages.get(str(request.environ["bottle.raw_path"]))
+    return page(found.content, found.type)
+
+
 def _stream(streams: Streams, agent: Agent | None, parameters: Mapping[str, str]) -> Answer:
     """The beginning of an event stream; its connection goes over to whoever writes the rest."""
     if agent is None:
@@ -187,12 +194,6 @@ def _stream(streams: Streams, agent: Agent | None, parameters: Mapping[str, str]
     # Last, so that nothing can fail any more that would cost the place.
     environ[CONNECTION].successor = streams.admit(agent, environ[_ADMITTED].tokens, after)
     return streaming(HELLO)
-
-
-def _index() -> Answer:
-    """Until there is a page for people: what answers here."""
-    requests = {route.path: f"{route.allow}: {route.summary}" for route in ROUTES}
-    return succeeded({"status": "success", "name": "fsapp", "requests": requests})
 
 
 def _ready(missing: Mapping[str, str]) -> Answer:

@@ -137,6 +137,9 @@ _HISTORY = (
     FORMAT,
 )
 
+_FILE = Route("/console/<file>", READ, "What the pages are made of", open=True)
+_FILE_PATH = re.compile(r"/console/[a-z_]+\.[a-z]+")
+
 
 def _desk(verb: str, methods: tuple[str, ...], summary: str, *parameters: Parameter) -> Route:
     return Route(f"/{verb}", methods, summary, verb, parameters)
@@ -189,7 +192,9 @@ ROUTES: tuple[Route, ...] = (
     _desk("events", READ, "Live events", *_AFTER),
     Route("/healthz", READ, "Whether the process is alive", open=True),
     Route("/readyz", READ, "Whether it can take calls", open=True),
-    Route("/", READ, "What answers here", open=True),
+    Route("/", READ, "The agents' console", open=True),
+    Route("/wallboard", READ, "The supervisors' wallboard", open=True),
+    _FILE,
 )
 _BY_PATH = {route.path: route for route in ROUTES if "<" not in route.path}
 _WITH_PARAMETERS = tuple(
@@ -201,6 +206,8 @@ _WITH_PARAMETERS = tuple(
 
 def find(path: str) -> Route | None:
     """The route of this path."""
+    if _FILE_PATH.fullmatch(path):
+        return _FILE
     named = (route for pattern, route in _WITH_PARAMETERS if pattern.fullmatch(path))
     return _BY_PATH.get(path) or next(named, None)
 

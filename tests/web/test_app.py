@@ -50,7 +50,8 @@ def test_a_wrong_method_is_405_with_allow(
 ) -> None:
     if method in route.methods:
         return
-    response = ask(method, route.path.replace("<call_id>", "c-1"))
+    path = route.path.replace("<call_id>", "c-1").replace("<file>", "console.js")
+    response = ask(method, path)
     assert response.status == 405
     assert response.headers["Allow"] == ", ".join(route.methods)
     assert desk.asked == []
@@ -165,14 +166,14 @@ def test_no_answer_names_the_software(ask: Ask) -> None:
     for target in ("/call/list", "/nowhere", "/"):
         headers = ask("GET", target).headers
         assert headers["Server"] == "fsapp"
-        assert headers["Cache-Control"] == "no-store"
+        assert headers["Cache-Control"] == ("no-cache" if target == "/" else "no-store")
 
 
 def test_health_needs_no_token(ask: Ask, desk: NotingDesk) -> None:
     for token in (None, "wrong", "ann-token"):
         assert ask("GET", "/healthz", token=token).document == {"status": "success"}
         assert ask("GET", "/readyz", token=token).document == {"status": "success"}
-        assert ask("GET", "/", token=token).document["name"] == "fsapp"
+        assert ask("GET", "/", token=token).status == 200
     assert ask("GET", "/healthz?unknown=1", token=None).status == 400
     assert desk.asked == []
 

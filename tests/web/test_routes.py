@@ -26,6 +26,8 @@ PROTOCOL = {
     "/healthz": ("GET",),
     "/readyz": ("GET",),
     "/": ("GET",),
+    "/wallboard": ("GET",),
+    "/console/<file>": ("GET",),
 }
 """Protocol §1 and §4."""
 
@@ -43,7 +45,7 @@ def test_only_what_asks_the_desk_nothing_is_open() -> None:
 
 def test_a_path_is_found_only_to_the_letter() -> None:
     for route in ROUTES:
-        path = route.path.replace("<call_id>", "c-1")
+        path = route.path.replace("<call_id>", "c-1").replace("<file>", "console.js")
         assert find(path) is route
         assert find(path + "/") is None
         assert path == "/" or find(path.upper()) is None
