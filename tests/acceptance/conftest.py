@@ -152,6 +152,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     from fsapp.store.agents import Agents
     from fsapp.store.contacts import Contacts
     from fsapp.store.database import Database
+    from fsapp.store.organizations import Organization, Organizations
 
     directory = tmp_path_factory.mktemp("prepared")
     contacts = directory / "contacts.csv"
@@ -165,6 +166,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
         employee = Employee(name, name.title(), f"user/{extension}", organizations=serves)
         tokens[name] = agents.add(employee)
     Contacts(database).import_csv(contacts)
+    Organizations(database).set(Organization(1, "Dr. Holm", "Good morning, Dr. Holm's practice"))
     database.close()
     return directory / "desk.db", tokens
 

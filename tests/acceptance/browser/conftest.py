@@ -1,0 +1,54 @@
+"""A browser beside the app: Debian's Chromium, driven by Playwright."""
+
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from ..actors import Agent
+from ..app import App
+from .console import Console
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+Opens = Callable[..., Console]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The browser; without one the test is skipped, saying why."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip("there is no Chromium here (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opens(browser: Browser, app: App) -> Iterator[Opens]:
+    """`opens(anna)`: her console, signed in; closed after the test, which fails for what the
+    browser complained of."""
+    opened: list[Console] = []
+
+    def open_(agent: Agent, path: str = "/", **options: object) -> Console:
+        console = Console(browser, app.address, agent, path, options)
+        opened.append(console)
+        return console
+
+    yield open_
+    for console in opened:
+        console.close()
+    assert [console.complaints for console in opened if console.complaints] == []

@@ -1,0 +1,87 @@
+"""Calm: nothing moves under a pointer or a focus, and it fits the screen it is on."""
+
+import pytest
+
+from ..actors import Agent, Callers
+from .conftest import Opens
+from .console import Console, expect
+
+SCREENS = {
+    "desk": {"width": 1280, "height": 720},
+    "large": {"width": 1920, "height": 1080},
+    "zoomed to 200 %": {"width": 640, "height": 360},
+    "phone on the counter": {"width": 320, "height": 640},
+}
+
+
+def overflow(console: Console) -> list[int]:
+    """How many pixels there are to scroll, across and down."""
+    seen: list[int] = console.page.evaluate(
+        """() => {
+          const all = document.documentElement;
+          return [all.scrollWidth - innerWidth, all.scrollHeight - innerHeight];
+        }"""
+    )
+    return seen
+
+
+@pytest.mark.parametrize("path", ["/", "/wallboard"])
+def test_it_fits_every_screen(opens: Opens, a_caller: Callers, anna: Agent, path: str):
+    for _ in range(2):
+        a_caller.waits(name="A caller with a name that does not want to end, of Nordlys & Sons A/S")
+        anna.parks(anna.picks_up())
+        a_caller.waits(name="Somebody-whose-name-has-not-a-single-blank-in-it-and-goes-on")
+    console = opens(anna, path).signs_in()
+    for name, size in SCREENS.items():
+        console.page.set_viewport_size(size)  # type: ignore[arg-type]
+        across, down = overflow(console)
+        assert across <= 0, name
+        assert down <= 0 or size["width"] < 960, name
+
+
+def test_a_row_stays_under_the_pointer_until_it_has_left(
+    opens: Opens, a_caller: Callers, anna: Agent, bente: Agent
+):
+    console = opens(anna).signs_in()
+    first, second = a_caller.waits(name="First"), a_caller.waits(name="Second")
+    console.sees_rows("Queue", 2)
+    rows = console.rows("Queue")
+    rows.nth(1).hover()
+    place = rows.nth(1).bounding_box()
+    bente.picks_up(first)
+    expect(rows.nth(0)).to_have_class("waiting gone")
+    a_caller.waits(name="Third")
+    console.sees_rows("Queue", 3)
+    assert rows.nth(1).bounding_box() == place
+    expect(rows.nth(1)).to_contain_text("Second")
+    console.box("My call").hover()
+    console.sees_rows("Queue", 2)
+    assert second.is_on_the_line()
+
+
+def test_a_number_pressed_as_the_queue_moves_means_who_had_it(
+    opens: Opens, a_caller: Callers, anna: Agent, bente: Agent
+):
+    """She read 2, the first caller was taken, she presses 2: the third caller is not meant."""
+    console = opens(anna).signs_in()
+    callers = a_caller.wait_in_turn(3)
+    console.sees_rows("Queue", 3)
+    console.page.wait_for_function(
+        """() => new Promise((done) => setTimeout(() => done(true), 800))"""
+    )
+    bente.picks_up(callers[0])
+    console.sees_rows("Queue", 2).presses("2").sees("My call", "speaking")
+    anna.speaks_with(callers[1])
+
+
+def test_the_focus_stays_where_it_is(opens: Opens, a_caller: Callers, anna: Agent, bente: Agent):
+    console = opens(anna).signs_in()
+    caller = a_caller.waits()
+    console.sees_rows("Queue", 1)
+    button = console.box("Queue").get_by_role("button", name="Pick up")
+    button.focus()
+    bente.picks_up(caller)
+    expect(console.rows("Queue")).to_have_class("waiting gone")
+    expect(button).to_be_focused()
+    expect(button).to_be_disabled()
+    console.presses("Tab").sees_rows("Queue", 0)
