@@ -1,6 +1,7 @@
 """The pages: served whole, to anybody, as what they are, and nothing else from the disk."""
 
 import re
+from configparser import ConfigParser
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -30,6 +31,14 @@ def test_every_file_is_served_as_what_it_is(ask: Ask, desk: NotingDesk, path: Pa
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert "default-src 'self'" in response.headers["Content-Security-Policy"]
     assert desk.asked == []
+
+
+def test_a_package_carries_every_file() -> None:
+    configuration = ConfigParser()
+    configuration.read(FOLDER.parents[2] / "setup.cfg")
+    globs = configuration["options.package_data"]["fsapp.web"].split()
+    carried = {path for glob in globs for path in FOLDER.parent.glob(glob)}
+    assert carried == set(FILES)
 
 
 @pytest.mark.parametrize("path", PAGES)
