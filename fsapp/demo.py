@@ -28,21 +28,33 @@ from fsapp.lab.switch import Caller, LabSwitch
 from fsapp.service import CannotStart, Service
 from fsapp.settings import Database, Settings, load
 from fsapp.store.contacts import Contact
+from fsapp.store.organizations import Organization
 
 __all__ = ["run"]
 
-AGENTS = (
-    Agent("anna", "Anna", "user/1101"),
-    Agent("bente", "Bente", "user/1102"),
+ORGANIZATIONS = (
+    Organization(1, "Bakery Jensen", "Bakery Jensen, good morning"),
+    Organization(2, "Dr. Holm", "Dr. Holm's practice, good morning"),
+    Organization(3, "Nordlys", "Nordlys, welcome"),
 )
-CONTACTS = (Contact(1, "Dr. Vest", "1142", 1), Contact(2, "Bakery Jensen", "1143", 1))
-CALLERS = ("Dr. Holm", "Bakery Jensen", "Nordlys", "Mrs. Lund", "Haven Garage", "Mr. Friis")
+AGENTS = tuple(
+    Agent(name.lower(), name, phone, organizations=frozenset(one.id for one in ORGANIZATIONS))
+    for name, phone in (("Anna", "user/1101"), ("Bente", "user/1102"))
+)
+CONTACTS = (
+    Contact(1, "Mr. Jensen, baker", "1142", 1),
+    Contact(2, "Dr. Vest", "1142", 2),
+    Contact(3, "Surgery", "1143", 2),
+    Contact(4, "Nordlys sales", "1143", 3),
+)
+CALLERS = ("Mrs. Lund", "Mr. Friis", "Haven Garage", "Clara Olsen", "Peter Berg", "Mrs. Madsen")
 ANSWER_SECONDS = 1.0
 PATIENCE_SECONDS = (60.0, 180.0)
 """A caller hangs up after a time in between, answered or not: nobody has to end demo calls."""
 
 VERBS = """
-  A first shift, as {name} (another window; the console is for later):
+  Open {url}/ in a browser and sign in with one of the tokens; ? lists the keys.
+  The wallboard is at {url}/wallboard. The same over HTTP, as {name} (another window):
 
     export TOKEN={token}
     desk() {{ curl -s -H "Authorization: Bearer $TOKEN" "$@"; echo; }}
@@ -91,7 +103,8 @@ class _Trickle:
     def _call(self) -> None:
         number, name = str(next(self.numbers)), random.choice(CALLERS)
         patience = random.uniform(*PATIENCE_SECONDS)
-        caller = self.switch.place_call("5900", number, name)
+        organization = {"organization_id": str(random.choice(ORGANIZATIONS).id)}
+        caller = self.switch.place_call("5900", number, name, organization)
         self.present.append((time.monotonic() + patience, caller))
 
     def _give_up(self) -> None:
@@ -146,6 +159,7 @@ def _desk(settings: Settings) -> Iterator[tuple[LabSwitch, Service]]:
 
 
 def _introduce(service: Service) -> None:
+    service.organizations.set(*ORGANIZATIONS)
     service.contacts.load(CONTACTS)
     url = f"http://{service.address}"
     tokens = {agent: service.agents.add(agent) for agent in AGENTS}

@@ -74,6 +74,11 @@ def test_callers_come_phones_answer_and_it_ends_when_asked(
     token = re.search(r"token (\S+)", said)
     assert url is not None
     assert token is not None
+    with urllib.request.urlopen(f"{url[1]}/", timeout=20) as page:
+        assert page.headers["Content-Type"].startswith("text/html")
+    organizations = ask(f"{url[1]}/organization/list", token[1])["organizations"]
+    assert isinstance(organizations, list)
+    assert all(one["name"] and one["greeting"] for one in organizations)
     deadline = time.monotonic() + 10
     while not ask(f"{url[1]}/call/queue", token[1])["calls"]:
         assert time.monotonic() < deadline, "nobody has called"
