@@ -15,12 +15,14 @@ import signal
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from fsapp.calls.table import Limits
 from fsapp.desk.board import Board
 from fsapp.desk.clock import SystemClock
+from fsapp.desk.closing import Closing
 from fsapp.desk.context import Context, Options
 from fsapp.desk.desk import Desk, Health
 from fsapp.desk.directory import Directory
@@ -53,6 +55,15 @@ __all__ = ["CannotStart", "Service", "serve"]
 log = logging.getLogger(__name__)
 
 READY_SECONDS = 1.0
+
+FINISH_SECONDS = 2.0
+"""How long a drain lets what is under way come to its end."""
+UNDO_SECONDS = 0.5
+"""How long FreeSWITCH may take to say that what is undone is over."""
+END_SECONDS = 1.0
+"""How long each part may take to end."""
+LONGEST_DRAIN = 9.0
+"""After so many seconds the process ends, whatever still holds it up."""
 
 
 class CannotStart(Exception):
@@ -114,15 +125,23 @@ class Service:
         return f"{'http' if self._tls is None else 'https'}://{self.address}"
 
     def stop(self) -> None:
-        """Ends every thread and connection. Waiting callers run on in the dialplan, whose loop
-        brings them back; conversations go on (freeswitch.md §3)."""
+        """The drain (protocol §8), in less than :data:`LONGEST_DRAIN` seconds: finishes or undoes
+        what is under way, then ends every thread and connection. Waiting callers run on in the
+        dialplan, whose loop brings them back; conversations go on (freeswitch.md §3)."""
         self.drain.begin()
         self.streams.stop()
-        self.server.stop()
-        self.listener.stop()
-        self.control.stop()
+        _until(lambda: not self._closing.busy(), FINISH_SECONDS)
+        self._closing.give_up()
+        _until(lambda: not self._closing.busy(), UNDO_SECONDS)
+        self._closing.let_go()
+        if self.control.connection is not None:
+            _until(lambda: not self._closing.in_between(), UNDO_SECONDS)
+        self.server.stop(END_SECONDS)
+        self.listener.stop(END_SECONDS)
+        self.control.stop(END_SECONDS)
         self.clock.stop()
         self.database.close()
+        log.info("stopped")
 
     def _build(self, settings: Settings) -> None:
         address = settings.control.address
@@ -134,6 +153,7 @@ class Service:
         )
         parts = Parts(Context(self.board, self.control, _options(settings), self.drain))
         self._handler = EventHandler(parts)
+        self._closing = Closing(parts)
         health = Health(self._database_failure, self._listener_failure)
         shown = settings.console
         directory = Directory(
@@ -181,9 +201,30 @@ def serve(settings: Settings) -> int:
         return 1
     asked.wait()
     log.info("stopping")
+    _end_in_time()
     service.stop()
     log_writer.stop()
     return 0
+
+
+def _until(true: Callable[[], bool], limit: float) -> None:
+    deadline = time.monotonic() + limit
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _end_in_time() -> None:
+    """Whatever hangs (a disk, a thread in a library), the end comes in time (protocol §8)."""
+
+    def end() -> None:
+        log.error("not everything has ended in %g s; ending all the same", LONGEST_DRAIN)
+        # The log's own thread writes it; nothing else is waited for.
+        time.sleep(0.1)
+        os._exit(0)
+
+    last = threading.Timer(LONGEST_DRAIN, end)
+    last.daemon = True
+    last.start()
 
 
 def _asked_to_stop(asked: threading.Event, number: int) -> None:

@@ -54,6 +54,10 @@ class Arrivals:
             # A leg, or a callee, that answered after everybody had stopped waiting for it.
             log.info("%s: answered too late; hanging it up", channel.uuid)
             turn.post(connection, commands.api_kill(channel.uuid))
+        elif self._context.drain.begun:
+            # Back to the dialplan at once, which brings her again (protocol §8).
+            log.info("%s: handed back, fsapp is shutting down", channel.uuid)
+            turn.post(connection, commands.exit_())
         elif CALL_ID.fullmatch(channel.uuid):
             self._new(turn, channel, connection)
         else:

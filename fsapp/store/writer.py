@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.2
 """Pause before a transaction that could not be committed is tried again."""
 
-STOP_SECONDS = 4.0
+STOP_SECONDS = 3.0
 """How long stopping waits for a commit that is under way, e.g. on a disk that hangs."""
 
 
