@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,9 @@ T = TypeVar("T")
 
 BUSY_MILLISECONDS = 2000
 """How long SQLite itself waits for another process's lock before it says so."""
+
+ANEW_SECONDS = 2.0
+"""How long a reader waits for a deleted file to be written anew."""
 
 SYNCHRONOUS = {"normal": "NORMAL", "full": "FULL"}
 """What ``database.synchronous`` means to SQLite; docs/operations.md says what it costs."""
@@ -85,11 +88,22 @@ class Database:
         mine = self._threads
         database: sqlite_utils.Database | None = getattr(mine, "database", None)
         if database is None or mine.generation != self._generation:
-            mine.generation = self._generation
-            database = mine.database = self._connect()
+            database = self._connect_reader()
+            mine.database, mine.generation = database, self._generation
             with self._readers_lock:
                 self._readers.append(database)
         return database
+
+    def _connect_reader(self) -> sqlite_utils.Database:
+        try:
+            return self._connect()
+        except sqlite3.Error:
+            if self.path.exists():
+                raise
+        # Deleted: the writer, which still has it open, writes it anew with its next change.
+        with suppress(TimeoutError, sqlite3.Error, WriterStopped):
+            self.probe().result(ANEW_SECONDS)
+        return self._connect()
 
     def query(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
         """All rows of a query, read on this thread's own connection. Raises

@@ -126,11 +126,15 @@ class App:
                 stderr=subprocess.STDOUT,
             )
 
-    def stop(self, limit: float = 10.0) -> int:
-        """SIGTERM, as an administrator stops it; the exit status (protocol §8: within 10 s)."""
+    def terminate(self) -> None:
+        """SIGTERM, as an administrator stops it; returns at once."""
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
+
+    def stop(self, limit: float = 10.0) -> int:
+        """SIGTERM, and wait for its end; the exit status (protocol §8: within 10 s)."""
+        self.terminate()
         return self.wait_exit(limit)
 
     def wait_exit(self, limit: float = 10.0) -> int:

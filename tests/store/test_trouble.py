@@ -6,7 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -304,22 +305,26 @@ def test_it_may_be_deleted_again_and_again(database: Database, path: Path) -> No
     assert contacts(path) == [0, 1, 2, 3, 4, 5]
 
 
-def test_a_reader_makes_no_new_file_in_place_of_a_deleted_one(
-    database: Database, path: Path
-) -> None:
+def elsewhere(ask: Callable[[], object]) -> object:
+    """What a thread gets that has no connection yet."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(ask).result(LIMIT)
+
+
+def test_a_reader_finds_a_deleted_file_again(database: Database, path: Path) -> None:
     add(database, 1).result(LIMIT)
     path.unlink()
-    thread_found: list[str] = []
+    found = elsewhere(lambda: database.query("SELECT cm_id FROM contacts"))
+    assert (found, contacts(path)) == ([{"cm_id": 1}], [1])
 
-    def read() -> None:
-        with pytest.raises(DatabaseTrouble) as trouble:
-            database.query("SELECT 1")
-        thread_found.append(str(trouble.value))
 
-    thread = threading.Thread(target=read)
-    thread.start()
-    thread.join()
-    assert "cannot be opened" in thread_found[0]
+def test_a_reader_makes_no_new_file_in_place_of_a_deleted_one(path: Path) -> None:
+    database = Database(path)
+    database.open()
+    database.close()
+    path.unlink()
+    with pytest.raises(DatabaseTrouble, match="cannot be opened"):
+        database.query("SELECT 1")
     assert not path.exists()
 
 

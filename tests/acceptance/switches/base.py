@@ -121,6 +121,18 @@ class Switch(Protocol):
     def reset(self) -> None:
         """Between tests: end every call, put every phone back to answering."""
 
+    def freeze(self) -> None:
+        """Stop it in the middle of whatever it does (SIGSTOP): its connections stand."""
+
+    def thaw(self) -> None:
+        """Let it go on; nothing happens when it is not frozen."""
+
+    def crash(self) -> None:
+        """Kill it (SIGKILL): every call and connection is gone."""
+
+    def come_back(self) -> None:
+        """Start it again on the same addresses; nothing happens when it runs."""
+
     def settle(self) -> None:
         """Until `channels()` shows what has happened so far."""
 

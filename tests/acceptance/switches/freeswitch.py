@@ -11,6 +11,7 @@ with every SIP message, are kept.
 import os
 import random
 import shutil
+import signal
 import site
 import subprocess
 import sys
@@ -73,6 +74,7 @@ class FreeSwitch(EventSocketSwitch):
         self.sipps = Sipps(self.directory, self._sip_port)
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: ChannelWatch | None = None
+        self._is_frozen = False
 
     @property
     def watch(self) -> ChannelWatch:
@@ -84,14 +86,44 @@ class FreeSwitch(EventSocketSwitch):
         try:
             self.sipps.start()
             write_configuration(self.directory, self._globals(), self._modules)
-            self._process = guarded(self._command(), self.directory, self._environment())
-            wait_until("FreeSWITCH is ready", self._is_ready, READY_LIMIT, every=0.05)
-            self._watch = ChannelWatch(self._connect())
-            self._watch.start()
-            self._warm_up()
+            self._launch()
         except BaseException:
             self.stop()
             raise
+
+    def _launch(self) -> None:
+        self._process = guarded(self._command(), self.directory, self._environment())
+        wait_until("FreeSWITCH is ready", self._is_ready, READY_LIMIT, every=0.05)
+        self._watch = ChannelWatch(self._connect())
+        self._watch.start()
+        self._warm_up()
+
+    def freeze(self) -> None:
+        os.kill(self._pid(), signal.SIGSTOP)
+        self._is_frozen = True
+
+    def thaw(self) -> None:
+        if self._is_frozen:
+            os.kill(self._pid(), signal.SIGCONT)
+            self._is_frozen = False
+
+    def crash(self) -> None:
+        os.kill(self._pid(), signal.SIGKILL)
+        assert self._process is not None
+        let_go(self._process)
+        self._process = None
+        self.watch.stop()
+        self.disconnect()
+
+    def come_back(self) -> None:
+        if self._process is None:
+            self._launch()
+
+    def _pid(self) -> int:
+        """FreeSWITCH's own process: the one child of its guard."""
+        assert self._process is not None
+        guard = self._process.pid
+        return int(Path(f"/proc/{guard}/task/{guard}/children").read_text().split()[0])
 
     def _connect(self) -> EventSocket:
         return EventSocket.connect(self.control_address, self.control_password)

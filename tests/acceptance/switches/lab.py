@@ -1,6 +1,7 @@
 """The acceptance suite's lab switch: the product's own stand-in for FreeSWITCH."""
 
 import socket
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,9 +40,13 @@ class LabSwitch(EventSocketSwitch):
             contexts={"public": TONE},
         )
         self.control_address = ""
+        self._runs = False
+        self._thawed = threading.Event()
+        self._frozen: threading.Thread | None = None
 
     def start(self) -> None:
         self.lab.start()
+        self._runs = True
         self.control_address = self.lab.control_address
         for extension in PHONES:
             self.lab.phone(extension)
@@ -49,6 +54,35 @@ class LabSwitch(EventSocketSwitch):
     def stop(self) -> None:
         self.disconnect()
         self.lab.stop()
+
+    def freeze(self) -> None:
+        """Its one thread stands still, as the process's do after SIGSTOP."""
+        stands = threading.Event()
+        self._thawed.clear()
+
+        def stand_still() -> None:
+            stands.set()
+            self._thawed.wait()
+
+        self._frozen = threading.Thread(target=self.lab.do, args=(stand_still,), daemon=True)
+        self._frozen.start()
+        stands.wait()
+
+    def thaw(self) -> None:
+        self._thawed.set()
+        if self._frozen is not None:
+            self._frozen.join()
+            self._frozen = None
+
+    def crash(self) -> None:
+        """Its thread ends, and with it all it held in memory."""
+        self.disconnect()
+        self.lab.stop()
+        self._runs = False
+
+    def come_back(self) -> None:
+        if not self._runs:
+            self.start()
 
     def place_call(
         self,
@@ -66,7 +100,7 @@ class LabSwitch(EventSocketSwitch):
         return sound if known else heard("playback", sound)
 
     def phone(self, extension: str) -> "PhoneLine":
-        return PhoneLine(self.lab.phone(extension))
+        return PhoneLine(self, extension)
 
     def reset(self) -> None:
         """End every call, put every phone back to answering, forget ordered faults."""
@@ -99,9 +133,14 @@ class CallerLine:
 class PhoneLine:
     """The phone of one extension."""
 
-    def __init__(self, phone: Phone) -> None:
-        self._phone = phone
-        self.extension = phone.extension
+    def __init__(self, switch: LabSwitch, extension: str) -> None:
+        self._switch = switch
+        self.extension = extension
+
+    @property
+    def _phone(self) -> Phone:
+        """The one of the switch that runs now."""
+        return self._switch.lab.phone(self.extension)
 
     def answers(self) -> None:
         self._phone.answers()

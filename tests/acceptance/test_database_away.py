@@ -1,0 +1,229 @@
+"""The database fails under the app: callers come and go, agents are refused in time, all is said.
+
+Staged for real: another process holds the lock, a process may write no more (a full disk refuses
+in the same place), the files are deleted, replaced and damaged.
+"""
+
+import contextlib
+import resource
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from .actors import Agent, Callers, Desk
+from .app import App, Settings, free_address, merged, run_fsapp, variables
+from .client import Answer, Client
+from .expect import is_a_clear_refusal
+from .wait import wait_until
+
+TIMEOUT = 0.5
+SETTINGS: Settings = {"database": {"timeout": TIMEOUT}}
+RECOVERS = 8.0
+"""SQLite itself waits two seconds for a lock before it says so."""
+HOLD = (
+    "import sqlite3, sys; lock = sqlite3.connect(sys.argv[1], isolation_level=None);"
+    "lock.execute('BEGIN EXCLUSIVE'); print('held', flush=True); sys.stdin.read()"
+)
+
+
+@contextlib.contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Another process holds the file's lock."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(database)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    try:
+        yield
+    finally:
+        holder.communicate(timeout=10)
+
+
+@contextlib.contextmanager
+def without_room(app: App) -> Iterator[None]:
+    """The app's process may not make a file longer than its log is: writing the database fails."""
+    soft, hard = resource.prlimit(app.pid, resource.RLIMIT_FSIZE)
+    for path in (app.database, app.database.with_name(app.database.name + "-wal")):
+        assert path.exists()
+    resource.prlimit(app.pid, resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(app.pid, resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def readyz(app: App) -> Answer:
+    client = Client(app.address)
+    try:
+        return client.get("/readyz")
+    finally:
+        client.close()
+
+
+def is_not_ready(app: App, words: str) -> None:
+    wait_until(
+        lambda: readyz(app),
+        lambda answer: words in answer.document.get("missing", {}).get("database", ""),
+        promise=f"not ready: {words}",
+    )
+
+
+def is_ready(app: App) -> None:
+    wait_until(
+        lambda: readyz(app), lambda answer: answer.code == 200, limit=RECOVERS, promise="ready"
+    )
+
+
+def in_time(answer: Answer) -> None:
+    is_a_clear_refusal(answer, 503)
+    assert answer.seconds < TIMEOUT + 4.0, str(answer)
+
+
+def rows(app: App, query: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(app.database)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def claims(app: App, call: str) -> int:
+    query = f"SELECT count(*) FROM events WHERE call_id = '{call}' AND name = 'call_pickup'"
+    return int(str(rows(app, query)[0][0]))
+
+
+def test_while_another_process_holds_the_lock_callers_come_and_agents_are_refused_in_time(
+    a_caller: Callers, agents: Callable[[int], Sequence[Agent]], desk: Desk, app: App
+):
+    anna, bente, carl = agents(3)
+    spoken, waiting = a_caller.wait_in_turn(2)
+    anna.picks_up(spoken)
+    with locked(app.database):
+        in_time(bente.asks("pickup", waiting))
+        in_time(bente.asks("originate", extension="1142"))
+        in_time(anna.asks("park"))
+        in_time(anna.asks("hangup"))
+        in_time(carl.client.post("/agent/state", state="paused"))
+        is_not_ready(app, "is locked by another process")
+        late = a_caller.calls(number="2045559999")
+        assert late.is_queued()["position"] == 2
+        late.hears("music")
+        anna.speaks_with(spoken)
+        assert bente.phone.legs() == []
+    is_ready(app)
+    assert claims(app, waiting.id) == 0
+    assert carl.is_now()["state"] == "idle"
+    bente.picks_up(waiting)
+    carl.picks_up(late)
+    assert rows(app, f"SELECT state, assigned_to FROM calls WHERE id = '{late.id}'") == [
+        ("speaking", "carl")
+    ]
+    desk.is_consistent()
+    assert "is locked by another process; end that one" in app.new_log()
+    app.test_begins()
+
+
+def test_on_a_full_disk_callers_come_and_go_and_all_is_on_record_afterwards(
+    a_caller: Callers, anna: Agent, desk: Desk, app: App
+):
+    waiting, leaving = a_caller.wait_in_turn(2)
+    with without_room(app):
+        in_time(anna.asks("pickup", waiting))
+        is_not_ready(app, "look at its disk")
+        late = a_caller.waits(number="2045559999")
+        leaving.hangs_up()
+        desk.sees(leaving, "hungup")
+        assert anna.phone.legs() == []
+    is_ready(app)
+    states = dict(rows(app, "SELECT id, state FROM calls"))
+    assert [states[call.id] for call in (waiting, leaving, late)] == ["queued", "hungup", "queued"]
+    assert claims(app, waiting.id) == 0
+    anna.picks_up(waiting)
+    app.test_begins()
+
+
+def test_a_database_deleted_under_the_app_is_written_anew(
+    a_caller: Callers, anna: Agent, desk: Desk, app: App
+):
+    caller = a_caller.waits()
+    for suffix in ("", "-wal", "-shm"):
+        app.database.with_name(app.database.name + suffix).unlink(missing_ok=True)
+    anna.picks_up(caller)
+    assert rows(app, f"SELECT state FROM calls WHERE id = '{caller.id}'") == [("speaking",)]
+    app.restart()
+    anna.speaks_with(caller)
+    assert desk.sees(caller, "speaking")["assigned_to"] == "anna"
+
+
+def refused_start(app: App, directory: Path, **database: str) -> str:
+    """One line, exit status 1."""
+    own: Settings = {
+        "http": {"listen": free_address()},
+        "outbound": {"listen": free_address()},
+        "database": {"path": str(app.database), **database},
+    }
+    settings = merged(app.settings, own)
+    ended = run_fsapp("serve", directory=directory, **variables(settings))
+    assert ended.returncode == 1, ended.stderr
+    lines = [line for line in ended.stderr.splitlines() if line.startswith("fsapp: ")]
+    assert len(lines) == 1, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert lines[0].startswith("fsapp: cannot start: database.path ")
+    return lines[0]
+
+
+def test_a_second_serve_on_the_same_database_is_refused(app: App, tmp_path: Path):
+    line = refused_start(app, tmp_path)
+    assert f"is in use by another fsapp serve (process {app.pid})" in line
+    assert readyz(app).code == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"Dear Sir or Madam\n" * 300, "is not a database"), (None, "is damaged")],
+    ids=["letter", "cut"],
+)
+def test_a_damaged_database_is_refused_at_the_start_and_left_alone(
+    app: App, tmp_path: Path, content: bytes | None, words: str
+):
+    file = tmp_path / "damaged.db"
+    if content is None:
+        backup = sqlite3.connect(file)
+        source = sqlite3.connect(app.database)
+        source.backup(backup)
+        source.close()
+        backup.close()
+        content = file.read_bytes()[: file.stat().st_size // 2 // 4096 * 4096]
+    file.write_bytes(content)
+    assert words in refused_start(app, tmp_path, path=str(file))
+    assert file.read_bytes() == content
+
+
+def test_a_database_that_cannot_be_opened_is_named_with_its_setting(app: App, tmp_path: Path):
+    where = tmp_path / "nowhere" / "desk.db"
+    line = refused_start(app, tmp_path, path=str(where))
+    assert str(where.parent) in line
+
+
+def test_an_address_in_use_is_named_with_its_setting(app: App, tmp_path: Path):
+    for section in ("http", "outbound"):
+        own: Settings = {
+            "http": {"listen": free_address()},
+            "outbound": {"listen": free_address()},
+            "database": {"path": str(tmp_path / "other.db")},
+        }
+        taken = app.settings[section]["listen"]
+        settings = merged(app.settings, own, {section: {"listen": taken}})
+        ended = run_fsapp("serve", directory=tmp_path, **variables(settings))
+        assert ended.returncode == 1
+        why = f"fsapp: cannot start: {section}.listen {taken} cannot be listened at: "
+        assert why in ended.stderr
+        assert "Address already in use" in ended.stderr
