@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from fsapp.calls.agent import Agent
@@ -265,10 +265,17 @@ class Board:
         log.info("%s: arrived at %s", live.call.id, live.call.destination)
         live.written = self._store.record(live.call, [self._event("call_offer", live.call)])
 
+    def plan(self, live: LiveCall) -> None:
+        """An agent's call that is put on record only when its number is dialled."""
+        self.adopt(live)
+        self._store.tell(self._event("call_state", live.call))
+
     def withdraw(self, live: LiveCall) -> None:
-        """Takes back a call that was never put on record."""
+        """Takes back a call that was never put on record; who has been told of it must know."""
         if self.calls.pop(live.call.id, None) is not None:
             self._own(live, live.call.assigned_to, None)
+            gone = replace(live.call, state=State.HUNGUP, ended_at=int(self.clock.now()))
+            self._store.tell(self._event("call_hangup", gone))
 
     def replace(self, live: LiveCall, row: Call) -> None:
         """Another process has changed the call's row: what is known here is corrected."""

@@ -128,7 +128,7 @@ class Originate(Verbs):
         with self._board.turn() as turn:
             self._free(agent)
             self._context.require_new_work()
-            self._board.adopt(live)
+            self._board.plan(live)
             self._begin(request, live)
             turn.agents.add(agent.id)
         try:
