@@ -173,12 +173,17 @@ def can(agent: Agent, subject: Subject, situation: Situation) -> list[str]:
     What is only known once it has been tried is not in it: that her phone is answered, that
     FreeSWITCH and the database are there.
     """
+    try:
+        # What every verb asks first.
+        visible(agent, subject.call, subject.call.id)
+        _not_anothers(agent, subject.call)
+    except Refusal:
+        return []
     return [verb for verb in VERBS if _allowed(verb, agent, subject, situation)]
 
 
 def _allowed(verb: str, agent: Agent, subject: Subject, situation: Situation) -> bool:
     try:
-        visible(agent, subject.call, subject.call.id)
         _QUESTIONS[verb](agent, subject, situation)
     except Refusal:
         return False

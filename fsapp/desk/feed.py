@@ -120,7 +120,7 @@ class Feed:
         """``calls`` with every live call she may see."""
         moment = self._look()
         order = places(list(moment.subjects.values()))
-        return Update(moment, order, set(), {agent.id}).text(agent) or b""
+        return Update(moment, order, set(), set()).whole(agent)
 
     def reset(self) -> bytes:
         """The event that tells a client to read the lists again."""

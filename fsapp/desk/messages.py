@@ -85,10 +85,15 @@ class Update:
     def text(self, agent: Agent) -> bytes | None:
         """As it is sent to her; ``None`` when nothing of it concerns her."""
         if agent.id in self._due:
-            return self._text(self._all(agent))
+            return self.whole(agent)
         if agent.organizations not in self._texts:
-            self._texts[agent.organizations] = self._text(self._places(agent))
+            moved = self._places(agent)
+            self._texts[agent.organizations] = self._text(moved) if moved else None
         return self._texts[agent.organizations]
+
+    def whole(self, agent: Agent) -> bytes:
+        """With every live call she may see, if there are any."""
+        return self._text(self._all(agent))
 
     def _all(self, agent: Agent) -> dict[str, Any]:
         situation = self._moment.situation(agent)
@@ -108,9 +113,7 @@ class Update:
             if agent.serves(self._moment.subjects[call_id].call.organization_id)
         }
 
-    def _text(self, calls: dict[str, Any]) -> bytes | None:
-        if not calls:
-            return None
+    def _text(self, calls: dict[str, Any]) -> bytes:
         document = {"event": "calls", "timestamp": str(int(self._moment.time)), "calls": calls}
         data = json.dumps(document, separators=(",", ":"))
         return _encoded(f"event: calls\ndata: {data}\n\n")
