@@ -9,6 +9,7 @@ from typing import Any
 from .client import Answer, Client
 from .desk import Call, Desk
 from .expect import Refused, id_of
+from .hearing import Event, Stream
 from .meanwhile import Pending, together
 from .switches.base import CallerLine, PhoneLine, Switch
 from .wait import LIMIT, wait_for, wait_until
@@ -166,6 +167,7 @@ class Agent:
         self._switch: Switch | None = None
         self._desk: Desk | None = None
         self._phone: Phone | None = None
+        self._stream: Stream | None = None
 
     def comes_to_work(self, desk: Desk, switch: Switch) -> "Agent":
         """Turn to the app that runs now."""
@@ -248,6 +250,29 @@ class Agent:
         """Dial an outside party and speak with it."""
         call = self.dials(outside.extension, key=key)
         return self.desk.sees(call, "speaking")
+
+    def listens(self, after: int | None = None) -> Stream:
+        """Open her event stream (``after``: again, from that event on); what she hears is of it."""
+        self.stops_listening()
+        self._stream = Stream(self.client.address, self.client.token, after)
+        self._stream.hears("calls")
+        return self._stream
+
+    def stops_listening(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def hears_of(self, call: Any, *names: str) -> list[Event]:
+        """Wait for the next events about this call: exactly these, in this order."""
+        assert self._stream is not None, f"{self.id} does not listen"
+        heard: list[Event] = []
+        while len(heard) < len(names):
+            event = self._stream.next()
+            if event.data.get("call", {}).get("id") == id_of(call):
+                heard.append(event)
+                assert [one.name for one in heard] == list(names[: len(heard)])
+        return heard
 
     def is_now(self) -> dict[str, Any]:
         """Her agent object."""

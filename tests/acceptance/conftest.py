@@ -224,6 +224,8 @@ def desk(
     for agent in roster.values():
         agent.comes_to_work(watching, switch)
     yield watching
+    for agent in roster.values():
+        agent.stops_listening()
     try:
         clear(watching, switch)
     except BaseException:
