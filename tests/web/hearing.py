@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -32,12 +33,21 @@ class Heard:
 class Ear:
     """One open stream, read event by event. ``last`` is what ``Last-Event-ID`` would be."""
 
-    def __init__(self, address: Address, sent: bytes, *, small: bool = False) -> None:
+    def __init__(
+        self,
+        address: Address,
+        sent: bytes,
+        *,
+        small: bool = False,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.socket = socket.socket()
         if small:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.settimeout(LIMIT)
         self.socket.connect(address)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self.socket.sendall(sent)
         self._unread = b""
         head = self._until(b"\r\n\r\n").decode("latin-1")
@@ -154,23 +164,24 @@ class Hall:
         self.server = server
         self.streams = streams
         self.ears: list[Ear] = []
+        self.trusting: ssl.SSLContext | None = None
 
     def ear(self, who: str = "ann", query: str = "", *, small: bool = False, **headers: str) -> Ear:
         sent = request("GET", f"/events{query}", token=f"{who}-token", **headers)
-        ear = Ear(self.server.address, sent, small=small)
+        ear = Ear(self.server.address, sent, small=small, tls=self.trusting)
         self.ears.append(ear)
         return ear
 
 
 @contextmanager
-def hall(desk: NotingDesk | None = None, threads: int = 4, **settings: Any) -> Iterator[Hall]:
+def hall(threads: int = 4, tls: ssl.SSLContext | None = None, **settings: Any) -> Iterator[Hall]:
     """A served hall; ``settings`` are those of the section ``events``."""
     http = Http(listen=Address("127.0.0.1", 0), threads=threads)
     events = Events(**settings)
     feed, holders = ScriptedFeed(), Holders()
     streams = Streams(feed, holders, events)
     known = replace(Settings(), http=http, events=events)
-    server = WebServer(build(desk or NotingDesk(), holders, known, streams), http)
+    server = WebServer(build(NotingDesk(), holders, known, streams), http, tls)
     streams.start()
     server.start()
     made = Hall(feed, holders, server, streams)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import random
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -324,3 +326,25 @@ def test_a_handed_over_connection_survives_the_servers_forgetting_it(stage: Hall
     gc.collect()
     stage.feed.say(Word(1))
     assert numbers(ear, 1) == [1]
+
+
+def test_encrypted_streams_are_heard_cut_off_and_resumed_like_plain_ones() -> None:
+    files = Path(__file__).parent / "tls"
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(files / "one.pem", files / "one.key")
+    with hall(tls=made, buffer=65536) as stage:
+        stage.trusting = ssl.create_default_context(cafile=str(files / "one.pem"))
+        slow, quick = joined(stage.ear("bob", small=True)), joined(stage.ear("ann"))
+        for number in range(1, 201):
+            stage.feed.say(Word(number, size=4000))
+            assert numbers(quick, 1) == [number]
+        wait_until(lambda: stage.feed.open == ["ann"], "the slow one is kept for ever")
+        heard = []
+        with suppress(EOFError, OSError):
+            while True:
+                heard.append(slow.hear().number)
+        assert heard == list(range(1, len(heard) + 1))
+        back = stage.ear("bob", Last_Event_ID=str(len(heard)), small=True)
+        assert numbers(back, 200 - len(heard)) == list(range(len(heard) + 1, 201))
+        quick.close()
+        wait_until(lambda: "ann" not in stage.feed.open, "the end is not noticed")
