@@ -222,17 +222,21 @@ class Streams:
         elif not (0 <= feed.last - after <= self._settings.replay and feed.complete_after(after)):
             self._join(stream, feed.reset())
         else:
-            self._catch_up(stream)
+            self._wait_for(stream, more=True)
 
     def _catch_up(self, stream: _Stream) -> None:
-        """Tells again what was missed, no faster than it is read; then it hears with the others."""
-        while stream.after is not None and not stream.unsent and stream in self._streams:
-            messages = self._feed.replay(stream.after)
-            if not messages:
-                self._join(stream, b"")
-                return
-            stream.after = messages[-1].number
-            self._send(stream, _joined(messages, stream.agent))
+        """Tells again some of what was missed; when that was all, it hears with the others.
+
+        No faster than it is read, and some at a time: who hears live does not wait for it.
+        """
+        if stream.after is None or stream.unsent or stream not in self._streams:
+            return
+        messages = self._feed.replay(stream.after)
+        if not messages:
+            self._join(stream, b"")
+            return
+        stream.after = messages[-1].number
+        self._send(stream, _joined(messages, stream.agent))
 
     def _join(self, stream: _Stream, first: bytes) -> None:
         stream.after = None
@@ -259,7 +263,7 @@ class Streams:
         except OSError:
             self._end(stream)
             return
-        self._wait_for(stream, more=bool(stream.unsent))
+        self._wait_for(stream, more=bool(stream.unsent) or stream.after is not None)
 
     def _wait_for(self, stream: _Stream, *, more: bool) -> None:
         if more != stream.waiting:
@@ -270,7 +274,7 @@ class Streams:
     def _on_socket(self, stream: _Stream, mask: int) -> None:
         if mask & selectors.EVENT_READ and not _still_there(stream.socket):
             self._end(stream)
-        if stream in self._streams and stream.unsent:
+        if stream in self._streams and mask & selectors.EVENT_WRITE:
             self._write(stream)
             self._catch_up(stream)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -131,13 +132,15 @@ class ScriptedFeed:
         self.open.remove(agent.id)
 
     def next(self) -> Sequence[Word]:
-        news = [word for word in self.words if word.number > self.last][:20]
+        start = bisect_right(self.words, self.last, key=lambda word: word.number)
+        news = self.words[start : start + 20]
         if news:
             self.last = news[-1].number
         return news
 
     def replay(self, after: int) -> Sequence[Word]:
-        return [word for word in self.words if after < word.number <= self.last][:20]
+        start = bisect_right(self.words, after, key=lambda word: word.number)
+        return [word for word in self.words[start : start + 20] if word.number <= self.last]
 
     def complete_after(self, number: int) -> bool:
         return self.oldest <= number + 1
