@@ -6,13 +6,12 @@ It rings phones for agents who have no leg yet, and asks which channels are aliv
 from __future__ import annotations
 
 import logging
-import socket
 import threading
-import time
 from collections.abc import Callable
 
 from fsapp.switch import commands
-from fsapp.switch.connection import Connection, Handler, prepare
+from fsapp.switch.connection import Connection, Handler
+from fsapp.switch.login import LoginRefused, log_in
 from fsapp.switch.pulse import Later, Pulse
 from fsapp.switch.wire import BadFrame, Wire
 
@@ -22,7 +21,6 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
-GREETING_SECONDS = 5.0
 MOST_LISTED = 67_108_864
 """Bytes that a list of all channels may have; a channel takes about 1,000."""
 
@@ -95,7 +93,7 @@ class Control:
     def _connect(self) -> Connection | None:
         try:
             return Connection(self._logged_in(), "control")
-        except _Refused as refusal:
+        except LoginRefused as refusal:
             self._fail(f"FreeSWITCH at {self._where} {refusal}")
         except (OSError, BadFrame) as error:
             self._fail(
@@ -105,34 +103,13 @@ class Control:
         return None
 
     def _logged_in(self) -> Wire:
-        deadline = time.monotonic() + GREETING_SECONDS
-        sock = socket.create_connection((self._host, self._port), GREETING_SECONDS)
-        prepare(sock)
-        wire = Wire(sock, MOST_LISTED)
+        wire, answer = log_in(self._host, self._port, self._password, MOST_LISTED)
         try:
-            self._log_in(wire, deadline)
+            wire.begin(answer)
         except BaseException:
             wire.release()
             raise
         return wire
-
-    def _log_in(self, wire: Wire, deadline: float) -> None:
-        greeting = wire.greeted(deadline)
-        if greeting.kind == "text/rude-rejection":
-            raise _Refused(
-                "turns this machine away: allow it by apply-inbound-acl in its "
-                "event_socket.conf.xml"
-            )
-        if greeting.kind != "auth/request":
-            raise BadFrame(f"its greeting is {greeting.kind[:64]!r}")
-        wire.send(f"auth {self._password}\n\n")
-        answer = wire.greeted(deadline)
-        if not answer.reply.startswith("+OK"):
-            raise _Refused(
-                "refused the control password: set control.password to the one in its "
-                "event_socket.conf.xml"
-            )
-        wire.begin(answer)
 
     def _fail(self, why: str) -> None:
         if why != self._failure:
@@ -163,10 +140,6 @@ class Control:
             return
         log.info("FreeSWITCH answers again at %s", self._where)
         came_up()
-
-
-class _Refused(Exception):
-    """FreeSWITCH is there and does not want us: what it does, and what to do about it."""
 
 
 def _words(error: OSError | BadFrame) -> str:

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 import pytest
 
 from fsapp.switch import control as control_module
+from fsapp.switch import login
 from fsapp.switch.channel import Reply
 from fsapp.switch.control import Control
 from fsapp.switch.pulse import PULSE_SECONDS
@@ -165,7 +166,7 @@ def _talk(server: socket.socket, words: bytes) -> None:
 def test_a_switch_that_accepts_and_says_nothing_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(control_module, "GREETING_SECONDS", 0.1)
+    monkeypatch.setattr(login, "LIMIT_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = ("127.0.0.1", server.getsockname()[1])
         controlled = Controlled(address)
