@@ -75,9 +75,15 @@ def parser() -> argparse.ArgumentParser:
     )
     past = _command(commands, "history", "print ended calls, or one call's timeline", _history)
     cli_history.add_arguments(past)
+    doctor = _command(commands, "doctor", "check a deployment, say what to mend", _doctor)
+    doctor.add_argument("--json", action="store_true", help="one JSON document")
+    doctor.add_argument("--no-call", action="store_true", help="make no test call")
+    ring = "ring every agent's phone: is it answered?"
+    doctor.add_argument("--ring-phones", action="store_true", help=ring)
     stored = [
         serve,
         past,
+        doctor,
         *_agent_commands(commands),
         *_organization_commands(commands),
         *_contact_commands(commands),
@@ -145,6 +151,12 @@ def _serve(options: argparse.Namespace) -> int:
     from fsapp.service import serve  # noqa: PLC0415
 
     return serve(settings)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from fsapp.cli_doctor import run  # noqa: PLC0415 - as above
+
+    return run(options)
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -15,12 +15,16 @@ from collections.abc import Mapping, Sequence
 __all__ = [
     "APPLICATIONS",
     "DIAL_STRING",
+    "QUESTIONS",
     "BadArgument",
     "api_break",
     "api_bridge",
     "api_exists",
     "api_get",
     "api_kill",
+    "api_originate_to_extension",
+    "api_question",
+    "api_ring",
     "api_set",
     "api_transfer",
     "bgapi_originate_to_extension",
@@ -208,12 +212,16 @@ def bgapi_originate_to_extension(
 
 
 def _originate(job: str, dial_string: str, variables: Variables, then: str) -> str:
+    dialled = _dialled(dial_string, variables)
+    return f"bgapi originate {dialled} {then}\nJob-UUID: {_uuid(job)}\n\n"
+
+
+def _dialled(dial_string: str, variables: Variables) -> str:
     inside = ",".join(
         f"{_match(_NAME, name, 'a variable')}={_quoted(name, value)}"
         for name, value in variables.items()
     )
-    target = _match(DIAL_STRING, dial_string, "a dial string")
-    return f"bgapi originate {{{inside}}}{target} {then}\nJob-UUID: {_uuid(job)}\n\n"
+    return f"{{{inside}}}{_match(DIAL_STRING, dial_string, 'a dial string')}"
 
 
 def _quoted(name: str, value: str | Sequence[str]) -> str:
@@ -221,3 +229,41 @@ def _quoted(name: str, value: str | Sequence[str]) -> str:
     parts = [value] if isinstance(value, str) else list(value)
     text = ",".join(_match(_VALUE, part, f"variable {name}") for part in parts)
     return f"'{text}'" if " " in text or "," in text else text
+
+
+QUESTIONS = frozenset(
+    {
+        "file_exists",
+        "global_getvar",
+        "module_exists",
+        "sofia_contact",
+        "strepoch",
+        "timer_test",
+        "user_data",
+        "xml_locate",
+    }
+)
+"""What ``fsapp doctor`` asks FreeSWITCH; none of it changes anything."""
+
+_ARGUMENT = re.compile(r"[\w@./:*#+-]*")
+
+
+def api_question(question: str, *arguments: str) -> str:
+    """One of :data:`QUESTIONS`."""
+    if question not in QUESTIONS:
+        raise BadArgument(f"{question!r} is not among the questions")
+    words = " ".join([question, *(_match(_ARGUMENT, word, "an argument") for word in arguments)])
+    return f"api {words}\n\n"
+
+
+def api_originate_to_extension(
+    dial_string: str, variables: Variables, extension: str, context: str
+) -> str:
+    """Dials and waits for the answer; then the leg runs the extension of the XML dialplan."""
+    target = f"{_match(_WORD, extension, 'an extension')} XML {_match(_WORD, context, 'a context')}"
+    return f"api originate {_dialled(dial_string, variables)} {target}\n\n"
+
+
+def api_ring(dial_string: str, variables: Variables) -> str:
+    """Rings a phone, waits for the answer, and hangs up at once."""
+    return f"api originate {_dialled(dial_string, variables)} &hangup\n\n"

@@ -9,7 +9,7 @@ from fsapp.switch.connection import prepare
 from fsapp.switch.frames import Frame
 from fsapp.switch.wire import BadFrame, Wire
 
-__all__ = ["LoginRefused", "log_in"]
+__all__ = ["LoginRefused", "greet", "log_in"]
 
 LIMIT_SECONDS = 5.0
 
@@ -29,13 +29,14 @@ def log_in(host: str, port: int, password: str, most_body: int) -> tuple[Wire, F
     prepare(sock)
     wire = Wire(sock, most_body)
     try:
-        return wire, _greet(wire, password, deadline)
+        return wire, greet(wire, password, deadline)
     except BaseException:
         wire.release()
         raise
 
 
-def _greet(wire: Wire, password: str, deadline: float) -> Frame:
+def greet(wire: Wire, password: str, deadline: float) -> Frame:
+    """FreeSWITCH's answer to the password; ``deadline`` is on the monotonic clock."""
     greeting = wire.greeted(deadline)
     if greeting.kind == "text/rude-rejection":
         raise LoginRefused(

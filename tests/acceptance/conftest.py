@@ -62,6 +62,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "lab_only(reason): cannot be staged on a real FreeSWITCH, for this reason"
     )
+    config.addinivalue_line(
+        "markers", "freeswitch_only(reason): the lab switch cannot show it, for this reason"
+    )
     if is_embedded(config) and chosen_switch(config) != "freeswitch":
         raise pytest.UsageError("--embedded needs --switch=freeswitch")
     # No skip is silent: the summary says why.
@@ -89,6 +92,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     marker = item.get_closest_marker("lab_only")
     if marker is not None and chosen_switch(item.config) != "lab":
         pytest.skip(f"lab switch only: {marker.args[0]}")
+    marker = item.get_closest_marker("freeswitch_only")
+    if marker is not None and chosen_switch(item.config) == "lab":
+        pytest.skip(f"real FreeSWITCH only: {marker.args[0]}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -34,6 +34,7 @@ from fsapp.switch.connection import Connection
 from fsapp.switch.control import Control
 from fsapp.switch.frames import BadFrame
 from fsapp.switch.listener import Listener
+from fsapp.switch.login import greet
 from tests.soak.lines import HereWire, Line
 from tests.soak.stage import Actor, Stage
 
@@ -213,7 +214,7 @@ class ControlHere(Control):
         while not self._stopping.is_set():
             wire: Any = HereWire(world.connect_control(self._app), stage)
             try:
-                self._log_in(wire, 0.0)
+                wire.begin(greet(wire, self._password, 0.0))
             except (OSError, BadFrame):
                 wire.release()
             else:

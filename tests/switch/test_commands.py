@@ -78,7 +78,27 @@ TEXTS = {
         f"bgapi originate {{origination_uuid={A},loopback_export='a,b'}}"
         f"loopback/1142/default fsapp_return XML default\nJob-UUID: {JOB}\n\n",
     ),
+    "originate and wait": (
+        commands.api_originate_to_extension("null/x", {"a": "b c"}, "5900", "public"),
+        "api originate {a='b c'}null/x 5900 XML public\n\n",
+    ),
+    "ring": (
+        commands.api_ring("user/1101", {"originate_timeout": "5"}),
+        "api originate {originate_timeout=5}user/1101 &hangup\n\n",
+    ),
+    "question": (
+        commands.api_question("user_data", "1101@example.com", "param", "dial-string"),
+        "api user_data 1101@example.com param dial-string\n\n",
+    ),
 }
+
+
+@pytest.mark.parametrize(
+    ("question", "argument"), [("system", "reboot"), ("module_exists", "x\n\napi hupall")]
+)
+def test_only_questions_are_asked(question: str, argument: str) -> None:
+    with pytest.raises(commands.BadArgument):
+        commands.api_question(question, argument)
 
 
 @pytest.mark.parametrize("name", TEXTS)

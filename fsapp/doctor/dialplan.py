@@ -1,0 +1,148 @@
+"""Where the dialplan hands calls to fsapp, read from FreeSWITCH's own, preprocessed XML.
+
+The law of this file: values in, values out. It judges nothing; ``check_dialplan.py`` does.
+Extensions are taken as FreeSWITCH takes them: in their order, the first that matches and does not
+say ``continue`` ends the search.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+__all__ = ["Entry", "contexts", "entries", "leads_back", "number_for", "pauses"]
+
+RETURN_POINT = "fsapp_return"
+_VARIABLE = re.compile(r"\$?\$\{([A-Za-z_]\w*)\}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An extension that connects to an outbound socket."""
+
+    context: str
+    extension: Element
+    addresses: tuple[str, ...]
+    """``host:port``, in the order they are tried."""
+    arguments: str
+    """What follows the address: ``async full``."""
+
+    @property
+    def name(self) -> str:
+        return self.extension.get("name", "?")
+
+    @property
+    def is_return_point(self) -> bool:
+        """Whether calls come back here by their own transfer."""
+        return _takes(self.extension, RETURN_POINT)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether anything follows the socket, for when nobody answers there."""
+        applications = [action.get("application") for action in _actions(self.extension)]
+        last = max(place for place, name in enumerate(applications) if name == "socket")
+        return last < len(applications) - 1
+
+    @property
+    def resumes(self) -> bool:
+        """Whether the call runs on when fsapp goes away in the middle."""
+        return "socket_resume=true" in _settings(self.extension)
+
+
+def contexts(dialplan: str) -> dict[str, Element]:
+    """The contexts of a dialplan section by name. Raises ``ElementTree.ParseError``."""
+    # FreeSWITCH itself is who answers here, over a connection that needed its password.
+    root = ElementTree.fromstring(dialplan)
+    return {context.get("name", "?"): context for context in root.iter("context")}
+
+
+def entries(context: Element, variables: dict[str, str]) -> Iterator[Entry]:
+    """The extensions with a ``socket``; ``variables`` are FreeSWITCH's global ones."""
+    for extension in context.iter("extension"):
+        for data in _sockets(extension, variables):
+            address, _, arguments = data.strip().partition(" ")
+            found = tuple(address.split("|"))
+            yield Entry(context.get("name", "?"), extension, found, arguments.strip())
+
+
+def pauses(entry: Entry) -> bool:
+    """Whether something takes time between two attempts: without it the loop spins."""
+    slow = {"playback", "sleep", "gentones", "endless_playback"}
+    return any(action.get("application") in slow for action in _actions(entry.extension))
+
+
+def leads_back(entry: Entry) -> bool:
+    """Whether the extension's end is a transfer to the return point."""
+    last = _actions(entry.extension)[-1]
+    target = (last.get("data") or "").split(" ")[0]
+    return last.get("application") == "transfer" and target == RETURN_POINT
+
+
+def number_for(entry: Entry, context: Element) -> str | None:
+    """A number that reaches this extension, and no other one before it; ``None``: there is none.
+
+    Extensions with other conditions than the destination count as if those were true.
+    """
+    for number in map(str, range(100, 100_000)):
+        if not _takes(entry.extension, number):
+            continue
+        first = next(
+            one
+            for one in context.iter("extension")
+            if one is entry.extension or (_takes(one, number) and one.get("continue") != "true")
+        )
+        if first is entry.extension:
+            return number
+    return None
+
+
+def _takes(extension: Element, destination: str) -> bool:
+    """Whether its first condition on the destination lets this one through."""
+    for condition in extension.iter("condition"):
+        if condition.get("field") == "destination_number":
+            return _matches(condition.get("expression", ""), destination)
+    return False
+
+
+def _matches(expression: str, text: str) -> bool:
+    try:
+        return re.search(expression, text) is not None
+    except re.error:
+        return False
+
+
+def _actions(extension: Element) -> list[Element]:
+    return [one for one in extension.iter() if one.tag in ("action", "anti-action")]
+
+
+def _settings(extension: Element) -> set[str]:
+    return {
+        action.get("data") or ""
+        for action in _actions(extension)
+        if action.get("application") in ("set", "export")
+    }
+
+
+def _sockets(extension: Element, variables: dict[str, str]) -> Iterator[str]:
+    """The data of the sockets that would be connected to, with these global variables."""
+    for condition in extension.iter("condition"):
+        true = _is_true(condition, variables)
+        for action in condition:
+            wanted = {"action": true is not False, "anti-action": true is not True}
+            if action.get("application") == "socket" and wanted.get(action.tag, False):
+                yield _expanded(action.get("data") or "", variables)
+
+
+def _is_true(condition: Element, variables: dict[str, str]) -> bool | None:
+    """Of a condition on a global variable: whether it holds. ``None`` for any other."""
+    variable = _VARIABLE.fullmatch(condition.get("field") or "")
+    if variable is None or variable[1] not in variables:
+        return None
+    return _matches(condition.get("expression", ""), variables[variable[1]])
+
+
+def _expanded(data: str, variables: dict[str, str]) -> str:
+    return _VARIABLE.sub(lambda found: variables.get(found[1], found[0]), data)

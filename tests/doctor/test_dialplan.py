@@ -1,0 +1,103 @@
+"""What the doctor reads out of a dialplan: the shipped one, and ones an administrator may have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+import pytest
+
+from fsapp.doctor import dialplan
+from fsapp.doctor.dialplan import Entry
+
+SHIPPED = Path(__file__).parents[2] / "dialplan"
+SOCKET = '<action application="socket" data="127.0.0.1:8084 async full"/>'
+RESUME = '<action application="set" data="socket_resume=true"/>'
+BACK = '<action application="transfer" data="fsapp_return XML ${context}"/>'
+
+
+def extension(
+    *actions: str, expression: str = r"^5\d{3}$", name: str = "own", more: str = ""
+) -> str:
+    return (
+        f'<extension name="{name}" {more}><condition field="destination_number" '
+        f'expression="{expression}">{"".join(actions)}</condition></extension>'
+    )
+
+
+def context(extensions: Iterable[str]) -> Element:
+    inside = "".join(extensions)
+    text = f'<section name="dialplan"><context name="public">{inside}</context></section>'
+    return dialplan.contexts(text)["public"]
+
+
+def shipped() -> Element:
+    files = (SHIPPED / name for name in ("fsapp_inbound.xml", "fsapp_return.xml"))
+    text = (path.read_text("utf-8") for path in files)
+    return context(part.replace("<include>", "").replace("</include>", "") for part in text)
+
+
+def only(extensions: Iterable[str]) -> Entry:
+    (entry,) = dialplan.entries(context(extensions), {"fsapp_socket": ""})
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("variable", "address"), [("", "127.0.0.1:8084"), ("192.0.2.10:9000", "192.0.2.10:9000")]
+)
+def test_the_shipped_files_lead_where_the_global_variable_says(variable: str, address: str) -> None:
+    entries = list(dialplan.entries(shipped(), {"fsapp_socket": variable}))
+    assert [entry.addresses for entry in entries] == [(address,), (address,)]
+    assert [entry.is_return_point for entry in entries] == [False, True]
+
+
+def test_the_shipped_files_have_all_that_is_asked_for() -> None:
+    whole = shipped()
+    inbound, back = dialplan.entries(whole, {"fsapp_socket": ""})
+    assert inbound.arguments == back.arguments == "async full"
+    assert inbound.resumes
+    assert inbound.goes_on
+    assert dialplan.pauses(back)
+    assert dialplan.leads_back(back)
+    assert dialplan.number_for(inbound, whole) == "5000"
+
+
+def test_a_call_that_has_nowhere_to_go_on_is_seen() -> None:
+    assert not only([extension(RESUME, SOCKET)]).goes_on
+    assert only([extension(RESUME, SOCKET, BACK)]).goes_on
+
+
+def test_a_call_that_would_not_run_on_is_seen() -> None:
+    assert not only([extension(SOCKET, BACK)]).resumes
+
+
+def test_a_loop_without_a_pause_is_seen() -> None:
+    back = only([extension(SOCKET, BACK, expression="^fsapp_return$")])
+    assert back.is_return_point
+    assert not dialplan.pauses(back)
+
+
+def test_several_addresses_are_several() -> None:
+    two = '<action application="socket" data="a:1|b:2 async full"/>'
+    assert only([extension(two, BACK)]).addresses == ("a:1", "b:2")
+
+
+def test_a_number_that_another_extension_takes_first_is_not_tried() -> None:
+    taken = extension('<action application="park"/>', expression="^50[0-9]{2}$", name="taken")
+    through = extension(RESUME, expression="^5", name="through", more='continue="true"')
+    whole = context([taken, through, extension(RESUME, SOCKET, BACK)])
+    (entry,) = dialplan.entries(whole, {})
+    assert dialplan.number_for(entry, whole) == "5100"
+
+
+def test_an_extension_that_nobody_reaches_has_no_number() -> None:
+    taken = extension('<action application="park"/>', expression="^5", name="taken")
+    whole = context([taken, extension(RESUME, SOCKET, BACK)])
+    (entry,) = dialplan.entries(whole, {})
+    assert dialplan.number_for(entry, whole) is None
+
+
+def test_an_expression_python_does_not_know_takes_nothing() -> None:
+    odd = only([extension(SOCKET, BACK, expression="^(?|5)")])
+    assert dialplan.number_for(odd, context([])) is None
