@@ -183,6 +183,8 @@ class Pickup(Verbs):
     def _give_up(self, turn: Turn, request: Request) -> None:
         live = self._board.calls.get(request.call_id)
         if live is not None and live.request is request and live.leg is not None:
+            # Her time is over: her phone is not rung in the place of the leg she had.
+            live.leg.reused = False
             self._bridges.failed(turn, live, live.leg, UNHEARD)
         elif live is not None and live.call.state is State.TRANSFERRING:
             self._board.happen(turn, live, Happening.RELEASE)

@@ -249,6 +249,23 @@ def test_a_switch_that_says_nothing_is_given_up_in_the_end(
     rig.close()
 
 
+def test_a_request_that_is_given_up_does_not_ring_her_phone_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Her leg is up, but the caller on hold is on her way back and does not come."""
+    monkeypatch.setattr(pickup_module, "GRACE_SECONDS", 0.0)
+    rig = Rig(replace(OPTIONS, ring_timeout=0.05, switch_timeout=0.01))
+    rig.connects(CALLER)
+    leg = rig.talk()
+    rig.park(leg)
+    rig.lost(rig.lines[CALLER])
+    assert rig.ask(ANN, "call/unpark", call_id=CALLER).refusal().http in (409, 504)
+    rig.clock.advance(1)
+    assert rig.control.heard("bgapi originate") == 0
+    assert (rig.place(), rig.agent_state()) == ("ann parked", "idle")
+    rig.close()
+
+
 def test_the_callers_connection_lost_while_the_phone_rings_loses_nobody(rig: Rig) -> None:
     """The phone was asked for on that connection; its own connection comes all the same."""
     line = rig.connects(CALLER)
