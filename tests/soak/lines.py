@@ -128,6 +128,8 @@ class Line:
         """A half-open connection is given up by both ends, as their keep-alives do."""
         self.cut = False
         self.app_closes()
+        if not self.over_at_switch and None not in self.to_switch:
+            self.to_switch.append(None)
 
 
 class _Transport(asyncio.Transport):

@@ -49,7 +49,8 @@ EVENTS = (
     "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_PARK", "CHANNEL_HANGUP",
     "CHANNEL_HANGUP_COMPLETE", "CHANNEL_EXECUTE_COMPLETE", "BACKGROUND_JOB",
 )  # fmt: skip
-COMMANDS = ("uuid_bridge", "uuid_transfer", "originate", "uuid_setvar_multi", "uuid_kill")
+COMMANDS = ("uuid_bridge", "uuid_transfer", "originate", "uuid_kill")
+"""What FreeSWITCH may refuse though the channel is there; setting variables is never refused."""
 ANSWERS = {200, 400, 401, 403, 404, 405, 409, 413, 503, 504}
 
 
@@ -377,6 +378,7 @@ class Story:
         if what == "refused":
             faults.refuse_next(name)
         else:
+            name = self.rng.choice((*COMMANDS, "uuid_setvar_multi"))
             self.world.cut_offs.append((name, what == "cut off after"))
         self._fault(f"command {what}", name)
 
