@@ -6,7 +6,7 @@ from __future__ import annotations
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call
 from fsapp.calls.guard import CALL_ON_HOLD_GONE, may_transfer
-from fsapp.calls.refusals import bridge_failed
+from fsapp.calls.refusals import bridge_failed, dependency_unavailable
 from fsapp.desk.board import LiveCall, Request
 from fsapp.desk.parts import Parts
 from fsapp.desk.verbs import Verbs
@@ -29,6 +29,7 @@ class Transfer(Verbs):
         with self._board.turn() as turn:
             source, destination = self._both(agent, source_id)
             self._context.require_switch(source)
+            self._is_here(source)
             request = Request("call/transfer", agent, source_id)
             self._transfers.start(turn, request, source, destination)
         self._wait(request, 2 * self._context.options.switch_timeout)
@@ -51,6 +52,13 @@ class Transfer(Verbs):
         current = self._board.current(agent.id)
         assert current is not None
         return current
+
+    def _is_here(self, source: LiveCall) -> None:
+        """FreeSWITCH tells of the bridge on the source's own connection. While she is on her way
+        back to one nobody would be told, and the two would be joined and on record as apart."""
+        if source.connection is None:
+            why = f"{source.call.id} is on its way back from FreeSWITCH's dialplan"
+            raise dependency_unavailable(why, source.call.document())
 
     def _ended_own(self, agent: Agent, call_id: str) -> Call | None:
         """Her own call, if it has ended meanwhile."""

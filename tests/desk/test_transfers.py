@@ -265,17 +265,21 @@ def test_a_source_on_a_new_connection_during_the_transfer_is_not_lost(
     rig.check()
 
 
-def test_a_source_that_lost_its_connection_is_transferred_or_refused(
+def test_a_source_that_lost_its_connection_is_transferred_when_it_is_back(
     rig: Rig, transfer: Transfer
 ) -> None:
-    """Nobody can tell of the bridge then; the answer is a refusal and nothing is stuck."""
+    """Nobody could tell of the bridge before: it is not asked for."""
     rig.lost(transfer.source)
-    asked = rig.ask(ANN, "call/transfer", source=CALLER)
-    rig.control.answer(transfer.command())
-    rig.clock.advance(OPTIONS.switch_timeout)
-    assert asked.refusal().http == 504
-    rig.returns(CALLER)
+    refusal = rig.ask(ANN, "call/transfer", source=CALLER).refusal()
+    assert (refusal.http, refusal.error) == (503, "unavailable")
+    assert rig.control.heard(transfer.command()) == 0
     assert (rig.place(), rig.place(transfer.callee)) == ("ann parked", "ann speaking")
+    back = rig.returns(CALLER)
+    asked = rig.ask(ANN, "call/transfer", source=CALLER)
+    back.answer(transfer.command())
+    rig.bridged(CALLER, transfer.callee)
+    asked.answer()
+    rig.hangs_up(transfer.leg)
     rig.check()
 
 
