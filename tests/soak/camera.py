@@ -9,16 +9,16 @@ from fsapp.lab.callers import CallerSet
 from fsapp.lab.channels import Channel
 from fsapp.lab.states import ChannelState
 from tests.soak.invariants import Logged, Picture, Seen
-from tests.soak.world import App, Asked, World
+from tests.soak.world import Asked, World
 
-__all__ = ["take"]
+__all__ = ["events", "take"]
 
 
 def take(world: World, agents: list[str]) -> Picture:
     """The picture; answers are asked for as the agents would."""
     app = world.app
     assert app is not None
-    picture = Picture(channels=_channels(world), events=_events(app))
+    picture = Picture(channels=_channels(world), events=events(app.database.reader()))
     ids = dict.fromkeys(event.call_id for event in picture.events if event.call_id)
     found = [app.service.calls.find(call_id) for call_id in ids]
     picture.rows = [row for row in found if row is not None]
@@ -39,8 +39,9 @@ def _told(world: World, who: str, verb: str) -> dict[str, Any]:
     return asked.answer
 
 
-def _events(app: App) -> list[Logged]:
-    rows = app.database.reader().query("SELECT * FROM events ORDER BY number")
+def events(reader: Any) -> list[Logged]:
+    """The event log."""
+    rows = reader.query("SELECT * FROM events ORDER BY number")
     return [
         Logged(
             row["number"],
