@@ -268,6 +268,8 @@ class World:
         self.app: App | None = None
         self.app_starting: App
         self.steps = 0
+        self.orphans: list[Line] = []
+        """Half-open connections of a process that is no more; the switch hears of it late."""
         self.cut_offs: list[tuple[str, bool]] = []
         """Connections to be reset before or after (True) the next command of that name."""
         self.exchange = self.loop.run_until_complete(self._make(latency))
@@ -363,6 +365,8 @@ class World:
         for line in app.lines:
             line.app_dies()
             self._bury(line)
+            if line.cut:
+                self.orphans.append(line)
         app.database.writer.database.close()
         app.database._file.unlock()
         for reader in app.database._readers:
@@ -406,13 +410,13 @@ class World:
         choices: list[Callable[[], object]] = [
             self._going_on(actor) for actor in self.stage.runnable()
         ]
-        if self.app is None:
-            return choices
-        for line in self.app.lines:
+        for line in [*(self.app.lines if self.app else ()), *self.orphans]:
             if line.to_app:
                 choices.append(line.deliver_to_app)
             if line.to_switch:
                 choices.append(self._delivery(line))
+        if self.app is None:
+            return choices
         if self.app.database.writer.waiting:
             choices.append(self.app.database.writer.commit)
         return choices
@@ -472,6 +476,7 @@ class World:
         """Connections that are over at both ends are forgotten."""
         if self.app is not None:
             self.app.lines = [line for line in self.app.lines if not _over(line)]
+        self.orphans = [line for line in self.orphans if not _over(line)]
 
 
 def _over(line: Line) -> bool:
