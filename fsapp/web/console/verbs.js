@@ -6,7 +6,7 @@
  */
 
 import { setText } from "./dom.js";
-import { current, holds, next, queue } from "./state.js";
+import { current, holds } from "./state.js";
 import { refusalSentence } from "./words.js";
 
 const SHOWN_MS = 7_000;
@@ -21,11 +21,8 @@ export class Verbs {
     this.desk = desk;
   }
 
+  /** Whoever is next by then: the server may know of a caller before this page does. */
   next(panel) {
-    const waiting = queue(this.desk.state).length;
-    if (!next(this.desk.state) && !current(this.desk.state) && waiting === 0) {
-      return this.say(panel, "Nobody is waiting.");
-    }
     return this.ask(panel, "/call/pickup");
   }
 

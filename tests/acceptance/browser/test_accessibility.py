@@ -50,10 +50,11 @@ def test_the_console_with_calls_of_every_kind_and_without_a_connection(
     for count in (1, 2):
         console.presses("Space").sees("My call", "speaking")
         console.presses("p").sees_rows("On hold", count)
+    queue = console.box("Queue")
     a_caller.waits(name="Mrs. Lund")
-    expect(console.page.locator("[data-wait=red]")).to_have_count(1)
+    expect(queue.locator("[data-wait=red]")).to_have_count(1)
     a_caller.waits(name="Mr. Friis")
-    expect(console.page.locator("[data-wait=amber]")).to_have_count(1)
+    expect(queue.locator("[data-wait=amber]")).to_have_count(1)
     console.presses("d").types("out")
     expect(console.page.get_by_role("option")).to_have_count(1)
     assert_accessible(console, "matches")
