@@ -45,9 +45,11 @@ class Tail:
         return self._number("SELECT seq FROM sqlite_sequence WHERE name = 'events'") or 0
 
     def oldest(self) -> int:
-        """The first number from which on nothing has been removed yet."""
-        first = self._number("SELECT MIN(number) FROM events")
-        return self.newest() + 1 if first is None else first
+        """The first number from which on nothing has been removed yet.
+
+        Not the lowest one that is kept: events of a live call outlast younger ones of others.
+        """
+        return (self._number("SELECT highest FROM removed_events") or 0) + 1
 
     def version(self) -> int:
         """Changes whenever anybody else, in this process or another, has written the file."""

@@ -13,6 +13,7 @@ from fsapp.calls.call import Call, State
 from fsapp.store.calls import Calls, Event, KeyRecord
 from fsapp.store.database import Database
 from fsapp.store.history import Filters, History, Place
+from fsapp.store.tail import Tail
 
 LIMIT = 10.0
 ANY = Filters()
@@ -259,16 +260,12 @@ def test_up_to_which_number_events_are_missing_is_known(
     calls: Calls, history: History, database: Database
 ) -> None:
     """The live call's event is older than what was removed, and is kept."""
-
-    def highest() -> int:
-        rows = database.reader().execute("SELECT highest FROM removed_events").fetchall()
-        return int(rows[0][0])
-
+    tail = Tail(database)
     record(calls, replace(ENDED, id="live", state=State.PARKED, ended_at=None, outcome=None))
     record(calls, replace(ENDED, id="old"), replace(ENDED, id="young", ended_at=2000))
-    assert highest() == 0
+    assert tail.oldest() == 1
     history.remove(1500.0, 100).result(LIMIT)
-    assert highest() == 2
+    assert tail.oldest() == 3
     assert len(history.events("live", None)) == 1
 
 
