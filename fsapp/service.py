@@ -174,7 +174,8 @@ class Service:
             self.listener.abandon()
             raise
         # Only now: a second process on the same settings has failed to listen by here.
-        restore(self.board, self.calls.live(), self.agents.all())
+        live, ended = self.calls.live(), self.calls.lately_ended()
+        restore(self.board, live, self.agents.all(), ended)
 
     def _database_failure(self) -> str | None:
         why = self.database.why_not_writable(READY_SECONDS)

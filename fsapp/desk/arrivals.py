@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import re
 
-from fsapp.calls.call import Call, State
+from fsapp.calls.call import State
 from fsapp.calls.table import Happening
 from fsapp.calls.text import CALL_ID
 from fsapp.desk.board import LegPhase, LiveCall, Turn
 from fsapp.desk.bridges import Bridges, waiting_variables
-from fsapp.desk.context import RETURN_POINT, Context
+from fsapp.desk.context import Context
 from fsapp.desk.endings import SETTLE_SECONDS, Endings
+from fsapp.desk.kept import first_seen, identity, is_customer, rebuilt
 from fsapp.desk.legs import Legs
 from fsapp.desk.music import Music
 from fsapp.switch import commands
@@ -21,9 +21,6 @@ from fsapp.switch.connection import Connection
 __all__ = ["Arrivals"]
 
 log = logging.getLogger(__name__)
-
-_INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
-_CONTEXT = re.compile(r"[\w.@-]{1,64}")
 
 
 class Arrivals:
@@ -48,8 +45,9 @@ class Arrivals:
         elif leg is not None:
             self._legs.connected(turn, leg, connection)
         elif live is not None:
-            live.answered = live.answered or channel.answered
-            self._again(turn, live, connection)
+            self._again(turn, live, channel, connection)
+        elif is_customer(channel) and CALL_ID.fullmatch(channel.uuid):
+            self._again(turn, self._rebuild(channel), channel, connection)
         elif channel.variables.get("fsapp_agent") or channel.variables.get("fsapp_call"):
             # A leg, or a callee, that answered after everybody had stopped waiting for it.
             log.info("%s: answered too late; hanging it up", channel.uuid)
@@ -73,6 +71,9 @@ class Arrivals:
             self._endings.hung_up(turn, live, channel.cause)
         elif leg is not None:
             self._legs.gone(turn, leg, channel.cause)
+        if not channel.ended:
+            # Ended by us, and FreeSWITCH does not know it yet.
+            turn.post(connection, commands.api_kill(channel.uuid))
         self._context.dismiss(turn, connection)
 
     def greeted(self, turn: Turn, live: LiveCall) -> None:
@@ -82,13 +83,22 @@ class Arrivals:
             self._board.happen(turn, live, Happening.QUEUE)
             self._music.start(turn, live)
 
+    def _rebuild(self, channel: Channel) -> LiveCall:
+        """A call we had before, whose row is lost."""
+        options = self._context.options
+        call = rebuilt(channel, self._board.clock.now(), options.context)
+        live = LiveCall(call, restored=True)
+        self._board.rebuild(live)
+        return live
+
     def _new(self, turn: Turn, channel: Channel, connection: Connection) -> None:
-        call = _call(channel, self._board.clock.now(), self._context.options.context)
+        options = self._context.options
+        call = first_seen(channel, self._board.clock.now(), options.context)
         live = LiveCall(call, connection, answered=channel.answered)
         self._board.offer(live)
         turn.post(
             connection,
-            commands.api_set(call.id, waiting_variables(call)),
+            commands.api_set(call.id, {**identity(call, options), **waiting_variables(call)}),
             commands.execute("answer", "", call.id),
         )
         greeting = channel.variables.get("fsapp_greeting", "")
@@ -98,8 +108,9 @@ class Arrivals:
         else:
             self.greeted(turn, live)
 
-    def _again(self, turn: Turn, live: LiveCall, connection: Connection) -> None:
+    def _again(self, turn: Turn, live: LiveCall, channel: Channel, connection: Connection) -> None:
         """A call we know, on a new connection; the old one no longer counts."""
+        live.answered = live.answered or channel.answered
         if live.connection is not None:
             live.connection.superseded = True
             live.superseded.append(live.connection)
@@ -112,18 +123,39 @@ class Arrivals:
             self._endings.end(turn, live)
         elif live.call.state is State.RINGING:
             self._callee_answered(turn, live)
+        elif live.call.state is State.SPEAKING and live.restored:
+            self._back_after_crash(turn, live, channel)
         elif live.call.state is State.SPEAKING:
             self._back_from_conversation(turn, live)
         else:
+            if live.call.state is State.TRANSFERRING and live.request is None:
+                self._board.happen(turn, live, Happening.RELEASE)
             self._wait_again(turn, live)
 
     def _callee_answered(self, turn: Turn, live: LiveCall) -> None:
         self._board.happen(turn, live, Happening.ANSWER)
         leg = live.leg
+        if leg is None and not self._board.reconciled:
+            return  # the agent's leg may still be there (reconcile.py)
         if leg is None or leg.phase is LegPhase.GONE:
             self._endings.end(turn, live)
-        else:
+        elif leg.connection is not None:
             self._bridges.start(turn, live, leg)
+
+    def _back_after_crash(self, turn: Turn, live: LiveCall, channel: Channel) -> None:
+        """Her conversation ended while nobody looked: what did it?"""
+        live.restored = False
+        cause = channel.variables.get("last_bridge_hangup_cause", "")
+        if channel.variables.get("fsapp_state") == State.PARKED:
+            self._parked(turn, live)
+        elif cause:
+            live.returned = True
+            if live.leg is not None:
+                self._legs.gone(turn, live.leg, cause)
+            else:
+                self._bridges.conversation_lost(turn, live, cause)
+        else:
+            self._back_from_conversation(turn, live)
 
     def _back_from_conversation(self, turn: Turn, live: LiveCall) -> None:
         request = live.request
@@ -166,27 +198,3 @@ class Arrivals:
             self._bridges.start(turn, live, live.bridging)
         else:
             self._music.start(turn, live)
-
-
-def _call(channel: Channel, now: float, default_context: str) -> Call:
-    variables = channel.variables
-    original = variables.get("fsapp_destination", "") or channel.destination
-    contexts = (variables.get("fsapp_context", ""), channel.context, default_context)
-    return Call(
-        id=channel.uuid,
-        state=State.CREATED,
-        inbound=True,
-        destination="" if original == RETURN_POINT else original,
-        caller_id=channel.caller_number,
-        caller_name=channel.caller_name,
-        organization_id=_integer(variables.get("organization_id", ""), 1),
-        priority=_integer(variables.get("fsapp_priority", ""), 0),
-        arrival=now,
-        context=next(context for context in contexts if _CONTEXT.fullmatch(context)),
-        music=variables.get("fsapp_music", ""),
-    )
-
-
-def _integer(text: str, default: int) -> int:
-    """The dialplan's number, or the default when it is none."""
-    return int(text) if _INTEGER.fullmatch(text.strip()) else default

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -85,6 +85,8 @@ class Leg:
     unwanted: bool = False
     heard: bool = False
     """Whether FreeSWITCH has answered the latest command about it."""
+    fetched: bool = False
+    """Whether it was asked to connect again, and has not yet."""
     timer: Timer | None = None
     then: Callable[[Turn], None] | None = None
     """What waits for this leg to be gone (her phone can be rung again only then)."""
@@ -135,6 +137,10 @@ class LiveCall:
     recalled: bool = False
     """Whether the agent who holds it was reminded, and did not take it back."""
     alone_since: float | None = None
+    fetched: float = 0.0
+    """When it was last told to come back (Unix seconds)."""
+    restored: bool = False
+    """Whether all that is known of its channel is what an earlier process left behind."""
 
     @property
     def subject(self) -> Subject:
@@ -202,6 +208,8 @@ class Board:
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._ended: dict[str, Call] = {}
         """Ended calls whose last row is still on its way to the disk."""
+        self.reconciled = True
+        """Whether what FreeSWITCH has was compared with what is on record (reconcile.py)."""
 
     @contextmanager
     def turn(self) -> Iterator[Turn]:
@@ -269,6 +277,26 @@ class Board:
         """An agent's call that is put on record only when its number is dialled."""
         self.adopt(live)
         self._store.tell(self._event("call_state", live.call))
+
+    def rebuild(self, live: LiveCall) -> None:
+        """A call whose row is lost, as its channel tells of it: the row anew."""
+        self.adopt(live)
+        call = live.call
+        log.warning("%s: not on record; rebuilt from its channel as %s", call.id, call.state)
+        names = ["call_offer", *(["queue_join"] if call.state is State.QUEUED else [])]
+        live.written = self._store.record(call, [self._event(name, call) for name in names])
+
+    def correct(self, turn: Turn, live: LiveCall, call: Call) -> None:
+        """What FreeSWITCH does with the call is not what is on record, and is true."""
+        before = live.call
+        log.warning("%s: on record as %s; it is %s", call.id, before.state, call.state)
+        self.replace(live, call)
+        turn.agents.update(who for who in (before.assigned_to, call.assigned_to) if who)
+        live.written = self._store.record(call, [self._event("call_state", call)])
+
+    def remember_ended(self, call_ids: Iterable[str]) -> None:
+        """Calls that ended under an earlier process: see :meth:`has_ended`."""
+        self._recent.update(dict.fromkeys(call_ids))
 
     def withdraw(self, live: LiveCall) -> None:
         """Takes back a call that was never put on record; who has been told of it must know."""

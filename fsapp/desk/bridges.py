@@ -15,6 +15,7 @@ from fsapp.calls.call import Call, State
 from fsapp.calls.table import Happening
 from fsapp.desk.board import Leg, LegPhase, LiveCall, Request, Turn
 from fsapp.desk.context import RETURN_POINT, Context
+from fsapp.desk.kept import present, speaking
 from fsapp.desk.legs import UNHEARD, Legs, failed
 from fsapp.desk.music import Music
 from fsapp.switch import commands
@@ -32,8 +33,9 @@ def conversation_variables(call: Call, owner: str) -> dict[str, str]:
         "hangup_after_bridge": "false",
         "transfer_after_bridge": f"{RETURN_POINT}:XML:{call.context}",
         "uuid_bridge_continue_on_cancel": "true",
-        "fsapp_state": State.SPEAKING.value,
-        "fsapp_owner": owner,
+        # Of an earlier conversation; FreeSWITCH sets it when this one's other end hangs up.
+        "last_bridge_hangup_cause": "",
+        **speaking(call, owner),
     }
 
 
@@ -42,8 +44,7 @@ def waiting_variables(call: Call) -> dict[str, str]:
     return {
         "socket_resume": "true",
         "fsapp_attempts": "",
-        "fsapp_state": call.state.value,
-        "fsapp_owner": call.assigned_to or "",
+        **present(call),
     }
 
 
@@ -103,7 +104,7 @@ class Bridges:
         leg = live.bridging
         if leg is None or leg.uuid != other:
             return
-        live.bridging, live.returned = None, False
+        live.bridging, live.returned, live.restored = None, False, False
         live.joined = self._board.clock.now()
         leg.phase, leg.reused = LegPhase.BRIDGED, False
         self._music.stopped(live)

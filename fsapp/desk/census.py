@@ -16,6 +16,7 @@ from fsapp.desk.board import Board, Leg, LegPhase, LiveCall, Turn
 from fsapp.desk.context import Context
 from fsapp.desk.endings import Endings
 from fsapp.desk.legs import Legs
+from fsapp.desk.reconcile import COMES_BACK, OVERDUE_SECONDS, Reconciliation
 from fsapp.switch import commands
 from fsapp.switch.channel import Reply
 from fsapp.switch.connection import Connection
@@ -38,11 +39,14 @@ _CAUSE = re.compile(r"[A-Z][A-Z0-9_]+")
 class Census:
     """Asks FreeSWITCH about every call and leg that has no connection."""
 
-    def __init__(self, context: Context, legs: Legs, endings: Endings) -> None:
+    def __init__(
+        self, context: Context, legs: Legs, endings: Endings, reconciliation: Reconciliation
+    ) -> None:
         self._context = context
         self._board: Board = context.board
         self._legs = legs
         self._endings = endings
+        self._reconciliation = reconciliation
         self._due = False
 
     def connection_lost(self, connection: Connection) -> None:
@@ -95,8 +99,18 @@ class Census:
             control = self._context.control.connection
             for item in self._alone() if control is not None else []:
                 self._ask_about(turn, control, item)
+            overdue = self._somebody_is_overdue()
             if self._alone():
                 self.schedule(AGAIN_SECONDS)
+        if overdue:
+            self._reconciliation.look_again()
+
+    def _somebody_is_overdue(self) -> bool:
+        """Whether a caller should be back by now; FreeSWITCH then says what she does instead."""
+        before = self._board.clock.now() - OVERDUE_SECONDS
+        waiting = (live for live in self._board.calls.values() if live.call.state in COMES_BACK)
+        alone = (live for live in waiting if live.alone_since is not None)
+        return any(max(live.alone_since or 0, live.fetched) < before for live in alone)
 
     def _ask_about(self, turn: Turn, control: Connection | None, item: LiveCall | Leg) -> None:
         assert control is not None

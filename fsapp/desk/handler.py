@@ -32,6 +32,7 @@ class EventHandler:
         self._transfers = parts.transfers
         self._arrivals = parts.arrivals
         self._census = parts.census
+        self._reconciliation = parts.reconciliation
 
     def connected(self, channel: Channel, connection: Connection) -> None:
         with self._board.turn() as turn:
@@ -42,9 +43,11 @@ class EventHandler:
             self._census.connection_lost(connection)
 
     def switch_came_up(self) -> None:
-        """FreeSWITCH answers (again): whoever stands alone is asked about soon."""
+        """FreeSWITCH answers (again): whoever stands alone is asked about soon, then what else
+        there is."""
         with self._board.turn():
             self._census.schedule(SOON_SECONDS)
+            self._reconciliation.schedule()
 
     def happened(self, event: Event, connection: Connection) -> None:
         with self._board.turn() as turn:
@@ -58,15 +61,24 @@ class EventHandler:
                     self._close(turn, connection)
             elif event.name == "CHANNEL_HANGUP_COMPLETE":
                 self._told_by_control(turn, event)
+            elif event.name == "CHANNEL_PARK" and event.state == "CS_PARK":
+                self._parked_alone(turn, event.uuid)
 
     def _told_by_control(self, turn: Turn, event: Event) -> None:
         """A channel has ended whose own connection may be gone. What came of dialling one is
         its job's result."""
         live, leg = self._board.calls.get(event.uuid), self._board.legs.get(event.uuid)
-        if live is not None and (live.call.state is not State.RINGING or live.answered):
+        dialled = live is not None and live.call.state is State.RINGING and live.job
+        if live is not None and (live.answered or not dialled):
             self._endings.hung_up(turn, live, event.cause)
         elif leg is not None and leg.phase is not LegPhase.RINGING:
             self._legs.gone(turn, leg, event.cause)
+
+    def _parked_alone(self, turn: Turn, uuid: str) -> None:
+        """A leg without a connection of its own has come out of a bridge."""
+        leg = self._board.legs.get(uuid)
+        if leg is not None and leg.connection is None:
+            self._parked(turn, leg)
 
     def _close(self, turn: Turn, connection: Connection) -> None:
         """Until the connection is closed FreeSWITCH keeps the ended channel listed.

@@ -20,6 +20,7 @@ from fsapp.calls.refusals import (
 )
 from fsapp.desk.board import AgentStatus, Leg, LegPhase, LiveCall, Request, Turn
 from fsapp.desk.context import Context
+from fsapp.desk.kept import app_of
 from fsapp.switch import commands
 from fsapp.switch.channel import Reply
 from fsapp.switch.connection import Connection
@@ -43,13 +44,18 @@ PARK_SECONDS = 1.0
 """How long FreeSWITCH may take to say that a leg has left its bridge."""
 
 
+FETCH_SECONDS = 3.0
+"""How long a leg that is up may take to connect again."""
+
+
 def displayable(text: str) -> str:
     """A caller's name or number as it may stand in an originate variable."""
     return re.sub(r"[^\w.@+*# -]", "_", text)[:64]
 
 
 class Legs:
-    """Rings and releases agents' legs. ``lost`` is told when one is gone: turn, leg, cause."""
+    """Rings and releases agents' legs. ``lost`` is told when one is gone (turn, leg, cause),
+    ``ready`` when a phone was answered, ``back`` when a leg has connected again."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -57,6 +63,7 @@ class Legs:
         self.lost: Callable[[Turn, Leg, str], None] = lambda _turn, _leg, _cause: None
         self.silent: Callable[[], None] = lambda: None
         self.ready: Callable[[Turn, Leg], None] = lambda _turn, _leg: None
+        self.back: Callable[[Turn, Leg], None] = lambda _turn, _leg: None
 
     def ring(self, turn: Turn, request: Request, call: Call, way: Connection) -> Leg:
         """Rings the agent's phone, showing ``call``, by a command on ``way``."""
@@ -86,6 +93,11 @@ class Legs:
         if leg.phase is LegPhase.RINGING:
             leg.phase = LegPhase.IDLE
             self.ready(turn, leg)
+        elif leg.fetched:
+            leg.fetched = False
+            log.info("leg %s of %s is back", leg.uuid, leg.agent.id)
+            self._parked(turn, leg)
+            (self.ready if leg.request is not None else self.back)(turn, leg)
 
     def rest(self, turn: Turn, leg: Leg) -> None:
         """The leg is in no conversation: kept for ``phone.idle_timeout``."""
@@ -96,7 +108,27 @@ class Legs:
         idle = self._context.options.idle_timeout
         leg.timer = self._board.clock.later(idle, lambda: self._expire(leg))
         turn.agents.add(leg.agent.id)
-        self._parked(turn, leg)
+        if leg.connection is None:
+            self.fetch(turn, leg)
+        else:
+            self._parked(turn, leg)
+
+    def fetch(self, turn: Turn, leg: Leg) -> None:
+        """A leg that is up, in no conversation and without a connection connects again."""
+        leg.phase, leg.fetched, leg.alone_since = LegPhase.IDLE, True, self._board.clock.now()
+        way = self._context.control.connection
+        if way is not None:
+            address = self._context.options.advertise
+            turn.post(way, commands.api_transfer_to_socket(leg.uuid, address))
+        self._board.clock.later(FETCH_SECONDS, lambda: self._not_fetched(leg))
+        self.silent()
+
+    def _not_fetched(self, leg: Leg) -> None:
+        with self._board.turn() as turn:
+            if leg.fetched and leg.phase is not LegPhase.GONE:
+                log.warning("leg %s of %s did not come back; released", leg.uuid, leg.agent.id)
+                self._parked(turn, leg)
+                self.release(turn, leg)
 
     def rest_when_parked(self, turn: Turn, leg: Leg, request: Request | None) -> None:
         """After park: the leg is free once it has left its bridge, and ``request`` done then.
@@ -172,7 +204,7 @@ class Legs:
         self._forget_timer(leg)
 
     def obtain(self, turn: Turn, request: Request, call: Call, way: Connection) -> Leg | None:
-        """A leg for ``request``: the one that is up, else her phone is rung.
+        """A leg for ``request``: the one that is up or coming back, else her phone is rung.
 
         ``None`` while an old leg of hers is still ending; her phone is rung when it is gone.
         """
@@ -182,6 +214,10 @@ class Legs:
             return leg
         if status.leg is None:
             return self.ring(turn, request, call, way)
+        if status.leg.fetched and not status.leg.unwanted and status.leg.live is None:
+            self._forget_timer(status.leg)
+            status.leg.request, status.leg.reused = request, True
+            return status.leg
         self.release(turn, status.leg)
         status.leg.then = lambda turn: self._ring_now(turn, request, call)
         return None
@@ -217,6 +253,7 @@ class Legs:
             # FreeSWITCH's own limit is up to a second early (measured); ours is exact.
             "originate_timeout": str(round(self._context.options.ring_timeout + GRACE_SECONDS)),
             "ignore_early_media": "true",
+            "fsapp_app": app_of(self._context.options),
             "fsapp_agent": leg.agent.id,
             "fsapp_call": call.id,
         }

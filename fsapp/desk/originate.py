@@ -27,6 +27,7 @@ from fsapp.calls.refusals import (
 from fsapp.calls.table import Happening
 from fsapp.desk.board import Leg, LiveCall, Request, Turn
 from fsapp.desk.context import RETURN_POINT
+from fsapp.desk.kept import identity, present
 from fsapp.desk.legs import GRACE_SECONDS, displayable
 from fsapp.desk.parts import Parts
 from fsapp.desk.verbs import Verbs
@@ -257,6 +258,8 @@ class Originate(Verbs):
             "media_mix_inbound_outbound_codecs": "true",
             "fsapp_call": call.id,
             "organization_id": str(call.organization_id),
+            **identity(call, options),
+            **{name: value for name, value in present(call).items() if value},
         }
         if call.caller_id:
             variables["origination_caller_id_number"] = displayable(call.caller_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fsapp.calls.call import State
 from fsapp.desk.arrivals import Arrivals
 from fsapp.desk.board import Leg, Turn
 from fsapp.desk.bridges import Bridges
@@ -11,7 +12,9 @@ from fsapp.desk.endings import Endings
 from fsapp.desk.forgotten import Forgotten
 from fsapp.desk.legs import Legs
 from fsapp.desk.music import Music
+from fsapp.desk.reconcile import Reconciliation
 from fsapp.desk.transfers import Transfers
+from fsapp.switch import commands
 
 __all__ = ["Parts"]
 
@@ -27,10 +30,12 @@ class Parts:
         self.endings = Endings(context, self.legs, self.bridges, self.music)
         self.transfers = Transfers(context, self.legs, self.bridges, self.music)
         self.arrivals = Arrivals(context, self.legs, self.bridges, self.endings, self.music)
-        self.census = Census(context, self.legs, self.endings)
+        self.reconciliation = Reconciliation(context, self.legs, self.endings)
+        self.census = Census(context, self.legs, self.endings, self.reconciliation)
         self.forgotten = Forgotten(context, self.bridges, self.music)
         self.endings.transfer_broken = self.transfers.broken
         self.legs.ready = self._phone_answered
+        self.legs.back = self._leg_is_back
         self.legs.silent = self.endings.silent = lambda: self.census.schedule(SOON_SECONDS)
 
     def _phone_answered(self, turn: Turn, leg: Leg) -> None:
@@ -39,3 +44,14 @@ class Parts:
             self.bridges.start(turn, leg.live, leg)
         else:
             self.context.board.finish(turn, request)
+
+    def _leg_is_back(self, turn: Turn, leg: Leg) -> None:
+        """A leg was dialling when fsapp went away: she hears that it rings, or speaks."""
+        live, connection = leg.live, leg.connection
+        if live is None or connection is None:
+            return
+        if live.connection is not None:
+            self.bridges.start(turn, live, leg)
+        elif live.call.state is State.RINGING:
+            ringback = commands.execute("playback", self.context.options.ringback, leg.uuid)
+            turn.post(connection, ringback)

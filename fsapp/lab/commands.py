@@ -67,6 +67,11 @@ def global_setvar(exchange: Exchange, argument: str) -> str:
     return "+OK\n"
 
 
+def strmicroepoch(exchange: Exchange, _argument: str) -> str:
+    """The time in Unix microseconds; dates cannot be converted here."""
+    return str(int(exchange.clock.now() * 1_000_000))
+
+
 def reloadxml(exchange: Exchange, _argument: str) -> str:
     """Read the dialplan's files again."""
     exchange.dialplan.reload()
@@ -85,6 +90,7 @@ COMMANDS: dict[str, Command] = {
     "reloadxml": reloadxml,
     "show": showing.show,
     "status": showing.status,
+    "strmicroepoch": strmicroepoch,
     "version": showing.version,
 }
 """Every API command by name."""

@@ -38,6 +38,11 @@ _CLAIM = (
     + ", ".join(f"{name} = :{name}" for name in _COLUMNS)
     + " WHERE id = :id AND state = 'queued' AND assigned_to IS NULL"
 )
+_LATELY = 10_000
+_LATELY_ENDED = (
+    "SELECT call_id FROM events WHERE name = 'call_hangup' "
+    "AND number > (SELECT max(number) FROM events) - ?"
+)
 _EVENT = (
     "INSERT INTO events (name, timestamp, node, organization_id, call_id, agent_id, document) "
     "VALUES (:name, :timestamp, :node, :organization_id, :call_id, :agent_id, :document)"
@@ -123,6 +128,11 @@ class Calls:
         """Every call that had not ended when it was last written."""
         rows = self._database.query("SELECT * FROM calls WHERE state <> 'hungup'")
         return [call_from(row) for row in rows]
+
+    def lately_ended(self) -> list[str]:
+        """Ids of the calls whose end is among the newest events."""
+        rows = self._database.reader().query(_LATELY_ENDED, [_LATELY])
+        return [str(row["call_id"]) for row in rows]
 
     def used_key(self, agent_id: str, key: str) -> KeyRecord | None:
         """What this agent used the key for, if she did."""

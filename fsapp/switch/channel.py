@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Protocol
+from urllib.parse import unquote
 
-__all__ = ["HEADERS", "Channel", "Event", "Headers", "Reply", "harmless"]
+__all__ = ["HEADERS", "Channel", "Dump", "Event", "Headers", "Reply", "harmless"]
 
 LONGEST_TEXT = 256
 LONGEST_VALUE = 2048
@@ -27,6 +28,21 @@ _VARIABLES = (
     "fsapp_context",
     "fsapp_agent",
     "fsapp_call",
+    # What desk/kept.py left there.
+    "fsapp_app",
+    "fsapp_state",
+    "fsapp_owner",
+    "fsapp_arrival",
+    "fsapp_head",
+    "fsapp_handled_by",
+    "fsapp_parked_at",
+    "fsapp_cm_id",
+    "fsapp_caller_id",
+    "fsapp_caller_name",
+    # FreeSWITCH's own.
+    "socket_resume",
+    "signal_bond",
+    "last_bridge_hangup_cause",
 )
 
 
@@ -36,8 +52,11 @@ HEADERS = frozenset(
         "Application",
         "Application-Response",
         "Application-UUID",
+        "Call-Direction",
         "Caller-Caller-ID-Name",
         "Caller-Caller-ID-Number",
+        "Caller-Channel-Answered-Time",
+        "Caller-Channel-Bridged-Time",
         "Caller-Context",
         "Caller-Destination-Number",
         "Channel-State",
@@ -83,6 +102,10 @@ class Channel:
     ended: bool = False
     """Whether it had hung up by the time it connected."""
     cause: str = ""
+    outbound: bool = False
+    """Whether FreeSWITCH has called it."""
+    answered_at: int | None = None
+    bridged_at: int | None = None
     variables: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -101,11 +124,34 @@ class Channel:
             answered=text("Answer-State") == "answered",
             ended=text("Answer-State") == "hangup",
             cause=text("Hangup-Cause"),
+            outbound=text("Call-Direction") == "outbound",
+            answered_at=_seconds(text("Caller-Channel-Answered-Time")),
+            bridged_at=_seconds(text("Caller-Channel-Bridged-Time")),
             variables={
                 name: harmless(headers.getHeader(f"variable_{name}"), LONGEST_VALUE)
                 for name in _VARIABLES
             },
         )
+
+
+def _seconds(microseconds: str) -> int | None:
+    """FreeSWITCH's times are microseconds, 0 for never."""
+    return int(microseconds) // 1_000_000 or None if microseconds.isdecimal() else None
+
+
+class Dump:
+    """The answer to ``uuid_dump`` as :class:`Headers`."""
+
+    def __init__(self, text: str) -> None:
+        pairs = (line.partition(": ") for line in text.splitlines())
+        self._headers = {name: value for name, _, value in pairs}
+
+    def getHeader(self, name: str) -> str | None:
+        value = self._headers.get(name)
+        return None if value is None else unquote(value, errors="surrogateescape")
+
+    def getBody(self) -> str | None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ __all__ = [
     "BadArgument",
     "api_break",
     "api_bridge",
+    "api_dump",
     "api_exists",
     "api_get",
     "api_kill",
@@ -26,13 +27,17 @@ __all__ = [
     "api_question",
     "api_ring",
     "api_set",
+    "api_show_channels",
     "api_transfer",
+    "api_transfer_to_socket",
     "bgapi_originate_to_extension",
     "bgapi_originate_to_socket",
     "event_background_job",
     "event_endings",
+    "event_parked",
     "execute",
     "exit_",
+    "fits",
     "linger",
     "myevents",
     "nixevent",
@@ -131,6 +136,11 @@ def event_endings() -> str:
     return "event plain BACKGROUND_JOB CHANNEL_HANGUP_COMPLETE\n\n"
 
 
+def event_parked() -> str:
+    """On the control connection: the end of a bridge that a leg without its own survives."""
+    return "event plain CHANNEL_PARK\n\n"
+
+
 def exit_() -> str:
     """Closes the connection from FreeSWITCH's side."""
     return "exit\n\n"
@@ -159,6 +169,21 @@ def api_hostname() -> str:
 def api_exists(uuid: str) -> str:
     """Answers ``true`` or ``false``."""
     return f"api uuid_exists {_uuid(uuid)}\n\n"
+
+
+def api_show_channels() -> str:
+    """Answers every channel, up to 0.3 s late (measured), as JSON."""
+    return "api show channels as json\n\n"
+
+
+def api_dump(uuid: str) -> str:
+    """Answers all headers and variables of a channel, percent-encoded, a line each."""
+    return f"api uuid_dump {_uuid(uuid)}\n\n"
+
+
+def fits(value: str) -> bool:
+    """Whether a channel variable can be set to ``value``."""
+    return _VALUE.fullmatch(value) is not None
 
 
 def api_set(uuid: str, variables: Mapping[str, str]) -> str:
@@ -192,6 +217,12 @@ def api_break(uuid: str) -> str:
 def api_transfer(uuid: str, extension: str, context: str) -> str:
     """Sends the channel to an extension of the XML dialplan."""
     target = f"{_match(_WORD, extension, 'an extension')} XML {_match(_WORD, context, 'a context')}"
+    return f"api uuid_transfer {_uuid(uuid)} {target}\n\n"
+
+
+def api_transfer_to_socket(uuid: str, address: str) -> str:
+    """Has the channel connect to ``address``, whatever it does now."""
+    target = f"'socket:{_match(_ADDRESS, address, 'an address')} async full' inline"
     return f"api uuid_transfer {_uuid(uuid)} {target}\n\n"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import json
 import re
 import sqlite3
 import threading
@@ -16,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
+from urllib.parse import quote
 from uuid import uuid4
 
 import sqlite_utils
@@ -31,6 +33,7 @@ from fsapp.desk.directory import Directory
 from fsapp.desk.handler import EventHandler
 from fsapp.desk.parts import Parts
 from fsapp.desk.reports import Reports
+from fsapp.desk.restore import restore
 from fsapp.store.agents import Agents
 from fsapp.store.calls import Calls
 from fsapp.store.contacts import Contacts
@@ -65,6 +68,21 @@ OPTIONS = Options(
     switch_timeout=5.0,
     database_timeout=5.0,
 )
+
+
+def channel(
+    uuid: str, partner: str = "", *, answered: bool = True, **variables: str
+) -> dict[str, str]:
+    """A channel as ``uuid_dump`` tells of it, one of ours unless ``fsapp_app`` says otherwise."""
+    headers = {
+        "Unique-ID": uuid,
+        "Answer-State": "answered" if answered else "ringing",
+        "Caller-Context": "public",
+        "Caller-Caller-ID-Number": "2045550100",
+        "Caller-Destination-Number": RETURN_POINT,
+    }
+    kept = {"fsapp_app": OPTIONS.advertise, "signal_bond": partner, **variables}
+    return {**headers, **{f"variable_{name}": value for name, value in kept.items() if value}}
 
 
 def wait_until(true: Callable[[], object], why: str, limit: float = LIMIT) -> None:
@@ -110,6 +128,11 @@ class ManualClock:
             if not timer.cancelled:
                 timer.action()
         self._now = end
+
+    def forget(self) -> None:
+        """Nothing will happen that was to happen later."""
+        with self._lock:
+            self._due.clear()
 
     def _next(self, end: float) -> tuple[float, ManualTimer] | None:
         with self._lock:
@@ -302,24 +325,11 @@ class Rig:
     def __init__(self, options: Options = OPTIONS, limits: Limits = FOR_EVER) -> None:
         self.clock = ManualClock()
         self.database = FakeDatabase()
-        store = cast(Database, self.database)
-        self.calls = Calls(store, "test")
-        self.board = Board(self.calls, self.clock, limits=limits)
-        self.control = FakeConnection("control")
-        self.switch: Any = SimpleNamespace(connection=self.control, failure=None)
-        self.parts = Parts(Context(self.board, self.switch, options))
-        self.handler = EventHandler(self.parts)
-        agents, contacts = Agents(store), Contacts(store)
-        self.agents = agents
-        for agent in (ANN, BOB):
-            agents.add(agent)
-        health = Health(lambda: None, lambda: None)
-        self.directory = Directory(contacts, Organizations(store))
-        reports = Reports(self.board, History(store))
-        self.desk = Desk(self.parts, self.calls, agents, self.directory, health, reports=reports)
-        self.lines: dict[str, FakeConnection] = {}
-        """Each channel's newest connection."""
         self.requests: list[Asked] = []
+        self._options, self._limits = options, limits
+        self._start()
+        for agent in (ANN, BOB):
+            self.agents.add(agent)
         self._comes_to_work(ANN, BOB)
 
     def _comes_to_work(self, *agents: Agent) -> None:
@@ -328,6 +338,25 @@ class Rig:
             for agent in agents:
                 self.board.presence.seen(self.board.status(agent))
         self.database.submit(lambda database: database.execute("DELETE FROM events"))
+
+    def _start(self) -> None:
+        """A process's life begins: all but time and the database is new."""
+        store = cast(Database, self.database)
+        self.calls = Calls(store, "test")
+        self.board = Board(self.calls, self.clock, limits=self._limits)
+        self.control = FakeConnection("control")
+        self.switch: Any = SimpleNamespace(connection=self.control, failure=None)
+        self.parts = Parts(Context(self.board, self.switch, self._options))
+        self.handler = EventHandler(self.parts)
+        self.agents, contacts = Agents(store), Contacts(store)
+        health = Health(lambda: None, lambda: None)
+        self.directory = Directory(contacts, Organizations(store))
+        reports = Reports(self.board, History(store))
+        self.desk = Desk(
+            self.parts, self.calls, self.agents, self.directory, health, reports=reports
+        )
+        self.lines: dict[str, FakeConnection] = {}
+        """Each channel's newest connection."""
 
     def close(self) -> None:
         for request in self.requests:
@@ -394,6 +423,10 @@ class Rig:
         event = Event("BACKGROUND_JOB", job=_one(r"Job-UUID: (\S+)", command), body=result)
         self.handler.happened(event, cast(Connection, on or self.control))
 
+    def told_by_control(self, uuid: str, name: str, **facts: str) -> None:
+        """An event that comes on the control connection."""
+        self.handler.happened(Event(name, uuid=uuid, **facts), cast(Connection, self.control))
+
     def switch_goes(self) -> None:
         """The control connection breaks and FreeSWITCH stays away."""
         self.switch.connection, self.switch.failure = None, "FreeSWITCH is away"
@@ -403,6 +436,41 @@ class Rig:
         self.control = FakeConnection("control")
         self.switch.connection, self.switch.failure = self.control, None
         self.handler.switch_came_up()
+
+    # The process.
+
+    def crashes(self, *, rows_lost: bool = False) -> None:
+        """Killed and started again, on its database or on one that knows the agents only."""
+        self.requests.clear()
+        self.clock.forget()
+        if rows_lost:
+            for table in ("calls", "events", "idempotency"):
+                self.database.reader().execute(f"DELETE FROM {table}")
+        self._start()
+        restore(self.board, self.calls.live(), self.agents.all(), self.calls.lately_ended())
+        self.handler.switch_came_up()
+
+    def sees(self, *channels: dict[str, str], whole: bool = True) -> None:
+        """FreeSWITCH has these channels, and is looked at: at once, and when they must be all."""
+        self.clock.advance(0)
+        self._shows(channels)
+        if whole:
+            self.clock.advance(0.35)
+            self._shows(channels)
+
+    def looks_again(self, *channels: dict[str, str]) -> None:
+        self.clock.advance(8)
+        self._shows(channels)
+
+    def _shows(self, channels: Sequence[dict[str, str]]) -> None:
+        rows = [{"uuid": channel["Unique-ID"]} for channel in channels]
+        asked = self.control.heard("uuid_dump")
+        self.control.answer("show channels as json", json.dumps({"rows": rows}))
+        for command in [one for one in self.control.sent if "uuid_dump" in one][asked:]:
+            uuid = command.split()[-1]
+            said = next(one for one in channels if one["Unique-ID"] == uuid)
+            text = "".join(f"{name}: {quote(value)}\n" for name, value in said.items())
+            self.control.answer(command, text)
 
     # What agents do.
 

@@ -90,6 +90,13 @@ def test_live_are_the_calls_that_have_not_ended(calls: Calls) -> None:
     assert calls.live() == [QUEUED]
 
 
+def test_lately_ended_are_the_calls_whose_end_is_among_the_newest_events(calls: Calls) -> None:
+    assert calls.lately_ended() == []
+    calls.record(QUEUED, [event("call_offer")])
+    calls.record(replace(QUEUED, state=State.HUNGUP), [event("call_hangup")]).result(LIMIT)
+    assert calls.lately_ended() == [QUEUED.id]
+
+
 def test_event_numbers_strictly_grow_also_after_old_ones_were_removed(
     calls: Calls, database: Database
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsapp.switch.channel import LONGEST_TEXT, Channel, Event, Reply, harmless
+from fsapp.switch.channel import LONGEST_TEXT, Channel, Dump, Event, Reply, harmless
 
 
 class Headers(dict[str, str]):
@@ -132,6 +132,24 @@ def test_a_channel_is_read_from_its_headers() -> None:
     assert (channel.caller_name, channel.context, channel.answered) == ("Cal", "public", True)
     assert channel.variables["organization_id"] == "7"
     assert "unknown" not in channel.variables
+
+
+def test_a_dump_is_read_as_the_channel_it_tells_of() -> None:
+    dump = Dump(
+        "Event-Name: CHANNEL_DATA\nUnique-ID: u\nAnswer-State: answered\n"
+        "Call-Direction: outbound\nCaller-Caller-ID-Name: Ann%20B%0AUnique-ID%3A%20forged\n"
+        "Caller-Channel-Answered-Time: 1700000000999999\nCaller-Channel-Bridged-Time: 0\n"
+        "variable_signal_bond: other\n\n"
+    )
+    channel = Channel.read(dump)
+    assert (channel.uuid, channel.outbound, channel.answered) == ("u", True, True)
+    assert channel.caller_name == "Ann BUnique-ID: forged"
+    assert (channel.answered_at, channel.bridged_at) == (1_700_000_000, None)
+    assert channel.variables["signal_bond"] == "other"
+
+
+def test_a_refusal_to_dump_is_no_channel() -> None:
+    assert Channel.read(Dump("-ERR No such channel!\n")).uuid == ""
 
 
 @pytest.mark.parametrize("state", ["", "ringing", "early", "Answered", "answered "])

@@ -27,6 +27,7 @@ TEXTS = {
         commands.event_endings(),
         "event plain BACKGROUND_JOB CHANNEL_HANGUP_COMPLETE\n\n",
     ),
+    "parked": (commands.event_parked(), "event plain CHANNEL_PARK\n\n"),
     "exit": (commands.exit_(), "exit\n\n"),
     "execute": (
         commands.execute("playback", "tone_stream://v=-20;%(600,1400,350)", A),
@@ -43,6 +44,12 @@ TEXTS = {
     "set": (
         commands.api_set(A, {"socket_resume": "true", "fsapp_owner": ""}),
         f"api uuid_setvar_multi {A} socket_resume=true;fsapp_owner=\n\n",
+    ),
+    "channels": (commands.api_show_channels(), "api show channels as json\n\n"),
+    "dump": (commands.api_dump(A), f"api uuid_dump {A}\n\n"),
+    "transfer to the socket": (
+        commands.api_transfer_to_socket(A, "127.0.0.1:8084"),
+        f"api uuid_transfer {A} 'socket:127.0.0.1:8084 async full' inline\n\n",
     ),
     "get": (commands.api_get(A, "hangup_cause"), f"api uuid_getvar {A} hangup_cause\n\n"),
     "bridge": (commands.api_bridge(A, B), f"api uuid_bridge {A} {B}\n\n"),
@@ -116,7 +123,7 @@ def test_each_command_ends_with_its_only_blank_line(name: str) -> None:
 
 
 def test_every_builder_has_its_text_here() -> None:
-    told = {name for name in commands.__all__ if name.islower()} - {"playable"}
+    told = {name for name in commands.__all__ if name.islower()} - {"fits", "playable"}
     source = Path(__file__).read_text("utf-8").partition("TEXTS = {")[2].partition("\n}\n")[0]
     assert {name for name in told if f"commands.{name}(" not in source} == set()
 

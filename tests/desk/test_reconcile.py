@@ -1,0 +1,335 @@
+"""After a crash FreeSWITCH is believed: what it has is taken in, and nothing of it taken apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fsapp.calls.call import State
+from tests.desk.fakes import ANN, BOB, CALLER, OPTIONS, Rig, channel
+
+LEG = "leg"
+
+
+def leg(partner: str = "", agent: str = "ann", uuid: str = LEG, **facts: bool) -> dict[str, str]:
+    return channel(uuid, partner, fsapp_agent=agent, fsapp_call="x", **facts)  # type: ignore[arg-type]
+
+
+def customer(partner: str = "", uuid: str = CALLER, **variables: str) -> dict[str, str]:
+    return channel(uuid, partner, **{"fsapp_state": "queued", "socket_resume": "true", **variables})
+
+
+def claimed(rig: Rig) -> None:
+    """Ann's phone rings for the caller, who is claimed on record."""
+    line = rig.connects(CALLER)
+    rig.ask(ANN, "call/pickup", call_id=CALLER)
+    line.expect("bgapi originate")
+
+
+def test_a_claim_that_had_become_a_conversation_is_one(rig: Rig) -> None:
+    claimed(rig)
+    rig.crashes()
+    rig.sees(customer(LEG, fsapp_state="speaking", fsapp_owner="ann"), leg(CALLER))
+    assert rig.place() == "ann speaking"
+    assert rig.live().b_leg == LEG
+    rig.control.expect(f"uuid_setvar_multi {CALLER} socket_resume=false")
+    rig.control.expect(f"uuid_setvar_multi {LEG} park_after_bridge=")
+    rig.control.expect("event plain CHANNEL_PARK")
+    rig.check()
+
+
+def test_a_claim_whose_phone_still_rings_is_undone_and_the_phone_stops(rig: Rig) -> None:
+    claimed(rig)
+    rig.crashes()
+    assert rig.place() == "ann transferring", "nothing is undone before FreeSWITCH was looked at"
+    rig.sees(customer(), leg(answered=False), whole=False)
+    assert rig.place() == "queue"
+    rig.control.expect(f"uuid_kill {LEG}")
+    assert rig.control.heard("uuid_transfer") == 0, "not fetched while her old connection lives on"
+    rig.returns()
+    rig.check()
+
+
+def test_a_caller_back_before_anybody_looked_is_queued_again(rig: Rig) -> None:
+    claimed(rig)
+    rig.crashes()
+    rig.returns()
+    assert rig.place() == "queue"
+    rig.sees(customer())
+    rig.check()
+
+
+def test_who_waits_is_fetched_once(rig: Rig) -> None:
+    rig.connects(CALLER)
+    rig.crashes()
+    rig.sees(customer())
+    rig.control.expect(f"uuid_transfer {CALLER} fsapp_return XML public")
+    rig.looks_again(customer())
+    assert rig.control.heard("uuid_transfer") == 2, "and again when she has not come for long"
+    rig.returns()
+    rig.clock.advance(30)
+    assert rig.control.heard("uuid_transfer") == 2
+    rig.check()
+
+
+def test_a_conversation_that_goes_on_can_be_parked_and_her_leg_comes_back(rig: Rig) -> None:
+    rig.connects(CALLER)
+    own = rig.talk()
+    rig.crashes()
+    rig.sees(customer(own, fsapp_state="speaking"), leg(CALLER, uuid=own))
+    parking = rig.ask(ANN, "call/park")
+    rig.control.expect(f"uuid_transfer {CALLER} fsapp_return")
+    rig.returns()
+    rig.told_by_control(own, "CHANNEL_PARK", state="CS_PARK")
+    rig.control.expect(f"uuid_transfer {own} 'socket:{OPTIONS.advertise} async full' inline")
+    assert not parking.over()
+    rig.answers(own)
+    parking.answer()
+    assert rig.place() == "ann parked"
+    taking = rig.ask(ANN, "call/unpark", call_id=CALLER)
+    rig.lines[CALLER].answer(f"uuid_bridge {CALLER} {own}")
+    rig.bridged(CALLER, own)
+    taking.answer()
+    rig.check()
+
+
+def test_a_park_of_which_only_the_channel_tells_is_a_park(rig: Rig) -> None:
+    rig.connects(CALLER)
+    own = rig.talk()
+    rig.crashes()
+    rig.connects(CALLER, "fsapp_return", {"fsapp_state": "parked", "fsapp_owner": "ann"})
+    assert rig.place() == "ann parked"
+    rig.clock.advance(1.5)
+    rig.control.expect(f"uuid_transfer {own} 'socket:")
+    rig.answers(own)
+    rig.check()
+
+
+@pytest.mark.parametrize(
+    ("cause", "place"),
+    [("NORMAL_CLEARING", "ann speaking"), ("MEDIA_TIMEOUT", "queue"), ("", "queue")],
+)
+def test_what_ended_the_conversation_is_read_from_the_channel(
+    rig: Rig, cause: str, place: str
+) -> None:
+    rig.connects(CALLER)
+    rig.talk()
+    rig.crashes()
+    line = rig.connects(CALLER, "fsapp_return", {"last_bridge_hangup_cause": cause})
+    rig.clock.advance(2.5)
+    assert rig.place() == place
+    if cause == "NORMAL_CLEARING":
+        line.expect(f"uuid_kill {CALLER}")
+        rig.hangs_up(CALLER)
+    rig.clock.advance(1)
+    assert rig.agent_state() == "idle"
+
+
+def test_an_idle_leg_is_brought_back_for_who_has_a_call_on_hold(rig: Rig) -> None:
+    rig.connects(CALLER)
+    own = rig.talk()
+    rig.park(own)
+    rig.crashes()
+    rig.returns()
+    rig.sees(leg(uuid=own), whole=False)
+    rig.control.expect(f"uuid_transfer {own} 'socket:")
+    taking = rig.ask(ANN, "call/unpark", call_id=CALLER)
+    rig.answers(own)
+    rig.lines[CALLER].answer(f"uuid_bridge {CALLER} {own}")
+    rig.bridged(CALLER, own)
+    taking.answer()
+    rig.check()
+
+
+def test_a_leg_that_does_not_come_back_is_released_and_the_phone_rung(rig: Rig) -> None:
+    rig.connects(CALLER)
+    own = rig.talk()
+    rig.park(own)
+    rig.crashes()
+    rig.returns()
+    rig.sees(leg(uuid=own))
+    taking = rig.ask(ANN, "call/unpark", call_id=CALLER)
+    rig.clock.advance(4)
+    rig.control.answer(f"uuid_kill {own}")
+    rig.told_by_control(own, "CHANNEL_HANGUP_COMPLETE", cause="NORMAL_CLEARING")
+    new = rig.rings(rig.lines[CALLER])
+    rig.answers(new)
+    rig.lines[CALLER].answer(f"uuid_bridge {CALLER} {new}")
+    rig.bridged(CALLER, new)
+    taking.answer()
+    rig.check()
+
+
+def test_a_leg_that_nobody_needs_is_released_once_all_is_seen(rig: Rig) -> None:
+    rig.crashes()
+    rig.sees(leg(), whole=False)
+    assert rig.control.heard("uuid_kill") == 0
+    rig.clock.advance(0.35)
+    rig._shows([leg()])
+    rig.control.expect(f"uuid_kill {LEG}")
+    rig.check()
+
+
+def test_an_outbound_call_that_rings_is_joined_with_the_leg_that_waited(rig: Rig) -> None:
+    uuid, own = rig.dial()
+    rig.crashes()
+    callee = channel(uuid, answered=False, fsapp_call=uuid, fsapp_state="ringing")
+    rig.sees(callee, leg(uuid=own))
+    assert rig.place(uuid) == "ann ringing"
+    assert rig.answers(own).heard(OPTIONS.ringback) == 1, "she hears again that it rings"
+    rig.connects(uuid, "fsapp_return", {"fsapp_call": uuid})
+    rig.lines[uuid].answer(f"uuid_bridge {uuid} {own}")
+    rig.bridged(uuid, own)
+    assert rig.place(uuid) == "ann speaking"
+    rig.check()
+
+
+def test_a_callee_who_answered_before_anybody_looked_waits_for_the_leg(rig: Rig) -> None:
+    uuid, own = rig.dial()
+    rig.crashes()
+    line = rig.connects(uuid, "fsapp_return", {"fsapp_call": uuid})
+    assert line.heard("uuid_kill") == 0
+    rig.sees(leg(uuid=own))
+    rig.answers(own)
+    line.answer(f"uuid_bridge {uuid} {own}")
+    rig.bridged(uuid, own)
+    assert rig.place(uuid) == "ann speaking"
+    rig.check()
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_an_outbound_call_whose_agent_is_gone_is_hung_up(rig: Rig, back: bool) -> None:
+    uuid, _ = rig.dial()
+    rig.crashes()
+    callee = channel(uuid, answered=False, fsapp_call=uuid, fsapp_state="ringing")
+    way = rig.connects(uuid, "fsapp_return", {"fsapp_call": uuid}) if back else rig.control
+    rig.sees(*([] if back else [callee]))
+    way.expect(f"uuid_kill {uuid}")
+
+
+def test_an_outbound_call_that_fails_afterwards_ends_with_its_cause(rig: Rig) -> None:
+    uuid, own = rig.dial()
+    rig.crashes()
+    rig.sees(channel(uuid, answered=False, fsapp_call=uuid, fsapp_state="ringing"), leg(uuid=own))
+    rig.answers(own)
+    rig.told_by_control(uuid, "CHANNEL_HANGUP_COMPLETE", cause="USER_BUSY")
+    assert rig.place(uuid) == "ended USER_BUSY"
+    rig.check()
+
+
+def test_a_transfer_that_nobody_wrote_down_is_one(rig: Rig) -> None:
+    rig.connects(CALLER)
+    own = rig.talk()
+    rig.park(own)
+    uuid, _ = rig.speak_outbound(leg=own)
+    rig.crashes()
+    speaking = {"fsapp_state": "speaking", "fsapp_owner": "ann"}
+    rig.sees(
+        customer(uuid, **speaking),
+        customer(CALLER, uuid, fsapp_call=uuid, **speaking),
+        leg(uuid=own),
+    )
+    assert (rig.place(), rig.place(uuid)) == ("nobody transferred", "nobody transferred")
+    rig.control.expect(f"uuid_setvar_multi {CALLER} hangup_after_bridge=true")
+    rig.control.expect(f"uuid_setvar_multi {uuid} hangup_after_bridge=true")
+    rig.control.answer(f"uuid_kill {own}")
+    rig.told_by_control(own, "CHANNEL_HANGUP_COMPLETE", cause="NORMAL_CLEARING")
+    assert rig.agent_state() == "idle"
+    rig.check()
+
+
+def test_a_row_older_than_the_conversation_is_corrected(rig: Rig) -> None:
+    rig.connects(CALLER)
+    rig.crashes()
+    rig.sees(customer(LEG, fsapp_state="speaking", fsapp_owner="bob"), leg(CALLER, "bob"))
+    assert rig.place() == "bob speaking"
+    assert rig.live().handled_by == ("bob",)
+    assert rig.agent_state(BOB) == "speaking"
+    rig.check()
+
+
+def test_a_conversation_whose_row_is_lost_is_rebuilt(rig: Rig) -> None:
+    rig.connects(CALLER)
+    own = rig.talk()
+    before = rig.live()
+    rig.crashes(rows_lost=True)
+    rig.sees(
+        customer(
+            own,
+            fsapp_state="speaking",
+            fsapp_owner="ann",
+            fsapp_arrival=str(round(before.arrival * 1_000_000)),
+            fsapp_destination=before.destination,
+            fsapp_handled_by="ann",
+        ),
+        leg(CALLER, uuid=own),
+    )
+    after = rig.live()
+    kept = replace(after, caller_name="Cal", answered_at=before.answered_at)
+    assert replace(kept, bridged_at=before.bridged_at) == before
+    assert rig.events() == ["call_offer", "call_state", "agent_state"]
+    rig.check()
+
+
+@pytest.mark.parametrize("state", ["queued", "parked"])
+def test_who_comes_back_and_is_not_on_record_is_rebuilt(rig: Rig, state: str) -> None:
+    rig.crashes(rows_lost=True)
+    kept = {"fsapp_state": state, "fsapp_owner": "ann", "fsapp_parked_at": "1699999999"}
+    rig.connects(CALLER, "fsapp_return", {**kept, "fsapp_priority": "4", "fsapp_head": "true"})
+    call = rig.live()
+    assert rig.place() == ("queue" if state == "queued" else "ann parked")
+    assert (call.priority, call.head, call.parked_at) == (4, True, 1699999999)
+    rig.check()
+
+
+def test_an_outbound_call_that_rings_and_is_not_on_record_is_rebuilt(rig: Rig) -> None:
+    uuid, own = rig.dial()
+    rig.crashes(rows_lost=True)
+    kept = {"fsapp_state": "ringing", "fsapp_owner": "ann", "fsapp_destination": "1142"}
+    rig.sees(
+        channel(uuid, answered=False, fsapp_call=uuid, **kept),
+        channel("behind", answered=False, fsapp_call=uuid, **kept),
+        leg(uuid=own),
+    )
+    call = rig.live(uuid)
+    assert (call.inbound, call.destination, call.state) == (False, "1142", State.RINGING)
+    assert list(rig.board.calls) == [uuid], "what is behind a loopback is no call"
+    rig.answers(own)
+    rig.check()
+
+
+def test_another_fsapps_channels_are_left_alone(rig: Rig) -> None:
+    rig.crashes()
+    theirs = {"fsapp_app": "192.0.2.1:8084"}
+    agents = channel(LEG, fsapp_agent="ann", **theirs)
+    rig.sees(customer(**theirs), agents, channel("stranger", fsapp_app=""))
+    assert rig.board.calls == {}
+    assert rig.board.legs == {}
+    assert not [sent for sent in rig.control.sent if "kill" in sent or "transfer" in sent]
+
+
+def test_a_call_joined_with_a_strangers_channel_is_left_alone(rig: Rig) -> None:
+    rig.connects(CALLER)
+    rig.crashes()
+    stranger = channel("stranger", CALLER, fsapp_app="")
+    rig.sees(customer("stranger"), stranger)
+    rig.looks_again(customer("stranger"), stranger)
+    assert rig.control.heard("uuid_transfer") == 0
+
+
+def test_an_id_that_has_ended_is_not_opened_again(rig: Rig) -> None:
+    rig.connects(CALLER)
+    rig.hangs_up(CALLER)
+    rig.crashes()
+    rig.sees(customer())
+    rig.control.expect(f"uuid_kill {CALLER}")
+    assert rig.board.calls == {}
+
+
+def test_an_answer_that_is_no_list_changes_nothing(rig: Rig) -> None:
+    claimed(rig)
+    rig.crashes()
+    rig.clock.advance(0)
+    rig.control.answer("show channels as json", "-ERR no database")
+    assert rig.place() == "ann transferring"
