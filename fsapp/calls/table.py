@@ -99,6 +99,15 @@ class Limits:
             overflow_at=_end(now, self.queue),
         )
 
+    def applied(self, call: Call, now: float) -> Call:
+        """A call found in its state at ``now``, with when it will have waited too long."""
+        parked, queued = call.state is State.PARKED, call.state is State.QUEUED
+        return replace(
+            call,
+            recall_at=_end(call.parked_at or now, self.hold) if parked else None,
+            overflow_at=_end(call.arrival, self.queue) if queued else None,
+        )
+
 
 FOR_EVER = Limits()
 

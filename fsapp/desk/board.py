@@ -280,8 +280,8 @@ class Board:
 
     def rebuild(self, live: LiveCall) -> None:
         """A call whose row is lost, as its channel tells of it: the row anew."""
+        live.call = call = self._limits.applied(live.call, self.clock.now())
         self.adopt(live)
-        call = live.call
         log.warning("%s: not on record; rebuilt from its channel as %s", call.id, call.state)
         names = ["call_offer", *(["queue_join"] if call.state is State.QUEUED else [])]
         live.written = self._store.record(call, [self._event(name, call) for name in names])
@@ -290,9 +290,10 @@ class Board:
         """What FreeSWITCH does with the call is not what is on record, and is true."""
         before = live.call
         log.warning("%s: on record as %s; it is %s", call.id, before.state, call.state)
-        self.replace(live, call)
+        self.replace(live, self._limits.applied(call, self.clock.now()))
+        self.watch(live)
         turn.agents.update(who for who in (before.assigned_to, call.assigned_to) if who)
-        live.written = self._store.record(call, [self._event("call_state", call)])
+        live.written = self._store.record(live.call, [self._event("call_state", live.call)])
 
     def remember_ended(self, call_ids: Iterable[str]) -> None:
         """Calls that ended under an earlier process: see :meth:`has_ended`."""

@@ -137,6 +137,12 @@ class App:
         self.terminate()
         return self.wait_exit(limit)
 
+    def kill(self) -> None:
+        """SIGKILL, at whatever moment this is."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
     def wait_exit(self, limit: float = 10.0) -> int:
         """The exit status, at most ``limit`` seconds from now; kills it when it is too late."""
         assert self.process is not None
