@@ -24,6 +24,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
 _MICROSECONDS = re.compile(r"[0-9]{16}")
 _CONTEXT = re.compile(r"[\w.@-]{1,64}")
 _OWNED = (State.RINGING, State.TRANSFERRING, State.SPEAKING, State.PARKED)
+_JOINED = (State.SPEAKING, State.TRANSFERRED)
 _BETWEEN = ":"
 """Stands between agents' ids, which have none in them."""
 _MANY = 20
@@ -98,13 +99,14 @@ def first_seen(channel: Channel, now: float, default_context: str) -> Call:
 def rebuilt(channel: Channel, now: float, default_context: str) -> Call:
     """The call as its channel tells of it: what is missing is as in a new call."""
     variables = channel.variables
-    call = first_seen(channel, now, default_context)
+    call, state = first_seen(channel, now, default_context), _state(variables)
     owner = variables.get("fsapp_owner", "")
     handled = variables.get("fsapp_handled_by", "").split(_BETWEEN)
     return replace(
         call,
-        state=_state(variables),
-        assigned_to=owner if _state(variables) in _OWNED else None,
+        state=state,
+        b_leg=variables.get("signal_bond") or None if state in _JOINED else None,
+        assigned_to=owner if state in _OWNED else None,
         inbound=variables.get("fsapp_call") != channel.uuid,
         head=variables.get("fsapp_head") == "true",
         cm_id=_maybe(variables.get("fsapp_cm_id", "")),

@@ -448,6 +448,9 @@ class Rig:
                 self.database.reader().execute(f"DELETE FROM {table}")
         self._start()
         restore(self.board, self.calls.live(), self.agents.all(), self.calls.lately_ended())
+        with self.board.turn():
+            for agent in (ANN, BOB):
+                self.board.presence.seen(self.board.status(agent))
         self.handler.switch_came_up()
 
     def sees(self, *channels: dict[str, str], whole: bool = True) -> None:

@@ -268,7 +268,7 @@ def test_a_conversation_whose_row_is_lost_is_rebuilt(rig: Rig) -> None:
     after = rig.live()
     kept = replace(after, caller_name="Cal", answered_at=before.answered_at)
     assert replace(kept, bridged_at=before.bridged_at) == before
-    assert rig.events() == ["call_offer", "call_state", "agent_state"]
+    assert [name for name in rig.events() if name != "agent_state"] == ["call_offer"]
     rig.check()
 
 
