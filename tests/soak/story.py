@@ -366,7 +366,8 @@ class Story:
             faults.delay_next(name, self.rng.choice((0.01, 0.1, 0.7)))
         elif what == "doubled":
             faults.double_next(name)
-        elif what == "lost":
+        elif what == "lost" and name != "CHANNEL_EXECUTE_COMPLETE":
+            # That one alone tells of a greeting's end; a connection that lives loses no event.
             faults.drop_next(name)
         else:
             faults.cut_in_next(name)
