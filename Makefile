@@ -3,7 +3,7 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --quiet
 
-.PHONY: demo test setup acceptance soak lint clean
+.PHONY: demo test setup acceptance soak drill lint clean
 
 demo: $(UV)
 	$(RUN) fsapp demo
@@ -22,6 +22,10 @@ acceptance: $(UV)
 soak: $(UV)
 	$(RUN) python -m tests.soak
 	$(RUN) python -m tests.soak.endurance
+
+# On a real FreeSWITCH, five minutes; the exit status is 1 unless nobody was lost.
+drill: $(UV)
+	$(RUN) python -m tests.drill
 
 lint: $(UV)
 	$(RUN) ruff check .

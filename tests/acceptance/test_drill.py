@@ -1,0 +1,30 @@
+"""A short drill (`make drill`) finds nothing, and counts each harm that is done on purpose."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.drill.run import HARMS, Plan, drill
+
+from .app import AppKeeper
+from .switches.base import Switch
+
+
+@pytest.fixture
+def alone(switch: Switch, keeper: AppKeeper) -> Switch:
+    """The switch, to which no other app listens."""
+    keeper.discard()
+    return switch
+
+
+def test_nobody_is_lost_while_the_app_is_killed_again_and_again(alone: Switch, tmp_path: Path):
+    outcome = drill(alone, tmp_path, Plan(callers=6, agents=3, every=2.5, seconds=7))
+    assert outcome.clean, outcome.table()
+    assert outcome.figures["kill -9"]
+
+
+def test_each_harm_is_counted(alone: Switch, tmp_path: Path):
+    plan = Plan(callers=5, agents=3, every=60, seconds=4, harms=HARMS, patience=6)
+    outcome = drill(alone, tmp_path, plan)
+    counts = [len(found) for found in outcome.counts().values()]
+    assert all(counts[:4]), outcome.table()

@@ -1,0 +1,186 @@
+"""The drill's callers, and its agents, who forget everything whenever the app is away."""
+
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from typing import Any
+
+from tests.acceptance.client import Answer, Client
+from tests.acceptance.expect import from_the_table
+from tests.acceptance.switches.base import CallerLine, Switch, WaitTooLong
+
+from .ledger import Ledger
+from .witness import Witness
+
+__all__ = ["Crowd", "Worker"]
+
+OUTSIDE = ("1141", "1142", "1143", "1144", "1145")
+"""Phones of outside parties."""
+
+MOST_ON_HOLD = 2
+TALK = (0.2, 2.5)
+"""How long they talk, in seconds."""
+GIVES_UP = 0.01
+"""How many of the callers hang up by themselves, each second."""
+
+
+@dataclass
+class Crowd:
+    """Keeps ``size`` callers on the line; whoever has been served is followed by another."""
+
+    switch: Switch
+    ledger: Ledger
+    witness: Witness
+    size: int
+    lines: dict[str, CallerLine] = field(default_factory=dict)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        """The first of them call."""
+        self._random = random.Random(1)
+        self._number = 0
+        self._fill()
+        self._thread = threading.Thread(target=self._run, name="crowd", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Nobody else calls."""
+        self.stopping.set()
+        self._thread.join(20)
+
+    def leave(self, call: str) -> None:
+        """This caller hangs up."""
+        line = self.lines.get(call)
+        if line is not None:
+            self.ledger.leaves(call)
+            line.hang_up()
+
+    def call(self) -> str:
+        """Somebody calls; her channel."""
+        self._number += 1
+        line = self.switch.place_call("5900", number=f"20455{self._number:05}")
+        uuid = line.uuid
+        self.ledger.arrives(uuid)
+        self.lines[uuid] = line
+        return uuid
+
+    def _run(self) -> None:
+        while not self.stopping.wait(0.2):
+            with contextlib.suppress(WaitTooLong):
+                self._fill()
+            if self._random.random() < GIVES_UP * self.size * 0.2:
+                self.leave(self._random.choice(list(self.lines)))
+
+    def _fill(self) -> None:
+        for uuid in [uuid for uuid in self.lines if self.witness.ended(uuid)]:
+            del self.lines[uuid]
+        while len(self.lines) < self.size and not self.stopping.is_set():
+            self.call()
+
+
+@dataclass
+class Worker:
+    """One agent: looks at what is hers and does something with it, again and again."""
+
+    name: str
+    client: Client
+    ledger: Ledger
+    crowd: Crowd
+    seed: int
+    stopping: threading.Event = field(default_factory=threading.Event)
+    last_done: float = field(default_factory=time.time)
+    longest: float = 0.0
+    """The longest she could do nothing, in seconds."""
+
+    def start(self) -> None:
+        self._random = random.Random(self.seed)
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.stopping.set()
+
+    def join(self) -> bool:
+        """Whether she has stopped: no request of hers hangs."""
+        self._thread.join(45)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                self.work()
+            except (OSError, HTTPException):
+                self.client.close()
+                self.stopping.wait(0.1)
+
+    def me(self) -> Mapping[str, Any]:
+        """Her agent object."""
+        agent: Mapping[str, Any] = self.client.get("/agent").document["agent"]
+        return agent
+
+    def work(self) -> None:
+        """One thing, whatever suits what she has."""
+        me = self.me()
+        if me["current_call"]:
+            self._with_current(me["current_call"], me["parked_calls"])
+        elif me["parked_calls"]:
+            self._with_parked(me["parked_calls"])
+        elif not self.does("pickup"):
+            self.stopping.wait(0.2)
+
+    def _with_current(self, call: str, parked: list[str]) -> None:
+        shown = self.client.get("/call/state", call_id=call)
+        if shown.code != 200 or shown.call["state"] != "speaking":
+            self.stopping.wait(0.1)
+            return
+        self.ledger.shows(call, shown.call["arrival_time"])
+        self.stopping.wait(self._random.uniform(*TALK))
+        if parked and not shown.call["inbound"] and self._random.random() < 0.6:
+            self._transfer(parked[0], call)
+        elif self._random.random() < 0.4 and len(parked) < MOST_ON_HOLD:
+            self.does("park", call)
+        else:
+            self.does("hangup", call)
+
+    def _with_parked(self, parked: list[str]) -> None:
+        dice = self._random.random()
+        if dice < 0.4:
+            self.does("originate", extension=self._random.choice(OUTSIDE))
+        elif dice < 0.8 or len(parked) >= MOST_ON_HOLD:
+            self.does("unpark", parked[0])
+        else:
+            self.does("pickup")
+
+    def _transfer(self, source: str, destination: str) -> None:
+        self.ledger.asks("transfer", destination)
+        if self.does("transfer", source):
+            self.stopping.wait(self._random.uniform(*TALK))
+            self.crowd.leave(source)
+
+    def does(self, verb: str, call: str = "", **parameters: str) -> bool:
+        """Ask; whether it was carried out."""
+        if call:
+            parameters["source" if verb == "transfer" else "call_id"] = call
+            self.ledger.asks(verb, call)
+        answer = self.client.post(f"/call/{verb}", **parameters)
+        if answer.code != 200:
+            self._refused(verb, answer)
+            return False
+        shown = answer.document.get("call") or {}
+        self.ledger.carried_out(verb, self.name, shown.get("id", call))
+        if shown:
+            self.ledger.shows(shown["id"], shown["arrival_time"])
+        self.longest = max(self.longest, time.time() - self.last_done)
+        self.last_done = time.time()
+        return True
+
+    def _refused(self, verb: str, answer: Answer) -> None:
+        fault = from_the_table(answer)
+        if fault is not None:
+            self.ledger.wonders(f"{self.name}: {verb}: {fault}")
+        if answer.code not in (404,):
+            self.stopping.wait(0.1)

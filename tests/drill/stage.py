@@ -1,0 +1,68 @@
+"""Where the drill takes place: a switch, one app that is killed, its database with the agents."""
+
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fsapp.calls.agent import Agent
+from fsapp.store.agents import Agents
+from fsapp.store.database import Database
+from tests.acceptance.app import App, free_address
+from tests.acceptance.switches.base import Switch
+
+__all__ = ["Killer", "make_app"]
+
+FIRST_PHONE = 1101
+WATCHER = "watch"
+
+
+def make_app(switch: Switch, folder: Path, agents: int) -> tuple[App, dict[str, str]]:
+    """An app on this switch, not started, and the tokens of its agents and of who only watches."""
+    database = Database(folder / "desk.db")
+    database.open()
+    staff = Agents(database)
+    names = [*(f"agent{number}" for number in range(agents)), WATCHER]
+    tokens = {
+        name: staff.add(Agent(name, name.title(), f"user/{FIRST_PHONE + place}"))
+        for place, name in enumerate(names)
+    }
+    database.close()
+    settings: dict[str, dict[str, object]] = {
+        "http": {"listen": free_address()},
+        "database": {"path": str(folder / "desk.db")},
+        "outbound": {"listen": switch.outbound_address},
+        "control": {"address": switch.control_address, "password": switch.control_password},
+    }
+    return App(folder, settings), tokens
+
+
+@dataclass
+class Killer:
+    """`kill -9` every ``every`` seconds, give or take; the app is started again at once."""
+
+    app: App
+    every: float
+    kills: int = 0
+    stopping: threading.Event = field(default_factory=threading.Event)
+    ready_after: list[float] = field(default_factory=list)
+    """Seconds from each kill until the app said it was ready again."""
+
+    def start(self) -> None:
+        self._random = random.Random(7)
+        self._thread = threading.Thread(target=self._run, name="killer", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """No more kills; the app runs and is ready."""
+        self.stopping.set()
+        self._thread.join(60)
+
+    def _run(self) -> None:
+        while not self.stopping.wait(self.every * self._random.uniform(0.9, 1.1)):
+            began = time.monotonic()
+            self.app.kill()
+            self.kills += 1
+            self.app.start()
+            self.ready_after.append(time.monotonic() - began)
