@@ -27,7 +27,8 @@ from tests.soak.story import Broken, Counts, prepare, tell
 from tests.soak.test_soak import FAULTS
 
 Breaking = Callable[[pytest.MonkeyPatch], None]
-STORIES = 12
+STORIES = 60
+"""The most stories told until one of them shows the harm; most show it in the first."""
 
 
 def silence(patch: pytest.MonkeyPatch) -> None:
