@@ -208,6 +208,8 @@ class Board:
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._ended: dict[str, Call] = {}
         """Ended calls whose last row is still on its way to the disk."""
+        self.looked: Future[None] | None = None
+        """Done once what FreeSWITCH has was seen after a restart; ``None``: nothing to wait for."""
         self.reconciled = True
         """Whether what FreeSWITCH has was compared with what is on record (reconcile.py)."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import sqlite_utils
@@ -49,6 +50,11 @@ class Health:
 
     database: Callable[[], str | None]
     listener: Callable[[], str | None]
+
+
+_TOUCH_CALLS = frozenset(
+    f"call/{verb}" for verb in ("pickup", "park", "unpark", "hangup", "originate", "transfer")
+)
 
 
 class Desk:
@@ -101,6 +107,7 @@ class Desk:
         perform = self._verbs[verb]
         with self._board.turn():
             self._board.presence.seen(self._board.status(agent))
+        self._wait_for_first_look(verb)
         try:
             return self._retried(perform, agent, parameters)
         except Refusal as refusal:
@@ -110,6 +117,13 @@ class Desk:
             raise not_authorized() from None
         except sqlite3.Error as error:
             raise dependency_unavailable(f"The database cannot be read: {error}") from error
+
+    def _wait_for_first_look(self, verb: str) -> None:
+        """After a restart nothing is done to calls before it is known who speaks with whom."""
+        looked, up = self._board.looked, self._context.control.connection is not None
+        if verb in _TOUCH_CALLS and looked is not None and up:
+            with suppress(TimeoutError):
+                looked.result(self._context.options.switch_timeout)
 
     def _retried(self, perform: Verb, agent: Agent, parameters: Parameters) -> Document:
         """Nobody is kept from a call by an agent who has been removed meanwhile."""

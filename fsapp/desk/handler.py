@@ -6,7 +6,6 @@ import logging
 
 from fsapp.calls.call import State
 from fsapp.desk.board import Leg, LegPhase, LiveCall, Turn
-from fsapp.desk.census import SOON_SECONDS
 from fsapp.desk.parts import Parts
 from fsapp.switch import commands
 from fsapp.switch.channel import Channel, Event
@@ -43,10 +42,10 @@ class EventHandler:
             self._census.connection_lost(connection)
 
     def switch_came_up(self) -> None:
-        """FreeSWITCH answers (again): whoever stands alone is asked about soon, then what else
-        there is."""
+        """FreeSWITCH answers (again): whoever stands alone is asked about, then what else there is.
+        In this order: who has ended leaves her agent to the one she speaks with."""
         with self._board.turn():
-            self._census.schedule(SOON_SECONDS)
+            self._census.schedule(0)
             self._reconciliation.schedule()
 
     def happened(self, event: Event, connection: Connection) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from fsapp.calls.call import Call
 from fsapp.calls.refusals import (
     Refusal,
+    agent_busy,
     dependency_timeout,
     dependency_unavailable,
     phone_unavailable,
@@ -218,6 +219,10 @@ class Legs:
             self._forget_timer(status.leg)
             status.leg.request, status.leg.reused = request, True
             return status.leg
+        engaged = status.leg.live if status.leg.phase is LegPhase.BRIDGED else None
+        if engaged is not None and engaged.call.id != call.id and not status.leg.unwanted:
+            # Nobody is taken out of a conversation because a phone is wanted.
+            raise agent_busy(request.agent.id, engaged.call.id, engaged.call.document())
         self.release(turn, status.leg)
         status.leg.then = lambda turn: self._ring_now(turn, request, call)
         return None

@@ -161,13 +161,16 @@ class _Comparison:
             self._know(channel)
         for channel in ours:
             live = self._board.calls.get(channel.uuid)
-            if live is not None and live.connection is None and not _under_way(live):
+            if live is not None and live.connection is None and not live.ending:
                 self._of_call(live, channel)
         for channel in ours:
             if channel.variables.get("fsapp_agent") and channel.uuid not in self._board.legs:
                 self._of_leg(channel)
         if self._look is Look.WHOLE:
             self._conclude()
+        looked, self._board.looked = self._board.looked, None
+        if looked is not None:
+            looked.set_result(None)
         self._say()
 
     def _is_ours(self, channel: Channel) -> bool:
@@ -200,6 +203,8 @@ class _Comparison:
         other = self._partner(channel)
         if other is None:
             self._apart(live, channel)
+        elif _under_way(live):
+            return
         elif other.uuid in self._board.calls:
             self._transferred(live, self._board.calls[other.uuid])
         elif other.variables.get("fsapp_agent"):
@@ -215,6 +220,7 @@ class _Comparison:
 
     def _in_conversation(self, live: LiveCall, leg: Channel) -> None:
         call, agent = live.call, self._agent(leg, live)
+        self._leave_others(live, agent)
         if call.state is State.SPEAKING and call.b_leg == leg.uuid:
             self._found["conversations that go on"] += 1
         elif call.assigned_to == agent.id and call.state in (
@@ -235,6 +241,22 @@ class _Comparison:
             commands.event_parked(),
         )
 
+    def _leave_others(self, live: LiveCall, agent: Agent) -> None:
+        """No agent is in two calls: the other one, on record, she must have left."""
+        other = self._board.current(agent.id)
+        if other is None or other is live or _under_way(other):
+            return
+        channel = self._seen.get(other.call.id)
+        parked = channel is not None and channel.variables.get("fsapp_state") == State.PARKED
+        if other.call.state is State.SPEAKING:
+            left = Happening.PARK if parked else Happening.LOSE_AGENT
+            self._board.happen(self._turn, other, left)
+        elif other.call.state is State.TRANSFERRING:
+            self._board.happen(self._turn, other, Happening.RELEASE)
+        if other.leg is not None and other.leg.live is other:
+            other.leg.live = None
+        other.leg, other.restored = None, False
+
     def _correct(self, live: LiveCall, agent: Agent, leg: Channel) -> None:
         """The row is older than the conversation."""
         call = live.call
@@ -250,11 +272,14 @@ class _Comparison:
         self._board.correct(self._turn, live, replace(true, locked=False, parked_at=None))
         self._found["conversations that go on"] += 1
 
-    def _take_in(self, live: LiveCall, agent: Agent, leg: Channel) -> None:
-        other = self._board.status(agent).leg
-        if other is not None and other.live in (None, live):
-            self._legs.release(self._turn, other)
-        take_in_leg(self._board, live, agent, leg.uuid)
+    def _take_in(self, live: LiveCall, agent: Agent, channel: Channel) -> None:
+        """The leg is this call's, whosever it was on record."""
+        other, status = self._board.legs.get(channel.uuid), self._board.status(agent)
+        if other is not None and other.live is not None:
+            other.live.leg = None
+        if status.leg is not None and status.leg is not other and status.leg.live in (None, live):
+            self._legs.release(self._turn, status.leg)
+        take_in_leg(self._board, live, agent, channel.uuid)
         self._turn.agents.add(agent.id)
 
     def _agent(self, leg: Channel, live: LiveCall | None = None) -> Agent:
@@ -299,7 +324,7 @@ class _Comparison:
         one, and when it ends it would throw her out of the new one (measured).
         """
         call = live.call
-        if call.state is State.TRANSFERRING:
+        if call.state is State.TRANSFERRING and live.request is None:
             self._board.happen(self._turn, live, Happening.RELEASE)
             self._found["pickups undone"] += 1
         if call.state is State.RINGING and not channel.answered:

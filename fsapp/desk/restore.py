@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from concurrent.futures import Future
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
@@ -31,7 +32,7 @@ def restore(
     """
     known = {agent.id: agent for agent in agents}
     with board.turn() as turn:
-        board.reconciled = False
+        board.reconciled, board.looked = False, Future()
         board.remember_ended(ended)
         for agent in agents:
             board.status(agent)
@@ -49,8 +50,8 @@ def restore(
 
 def take_in_leg(board: Board, live: LiveCall, agent: Agent, uuid: str) -> Leg:
     """The agent's leg of a conversation that goes on without us."""
-    leg = Leg(uuid, agent, job="", phase=LegPhase.BRIDGED, live=live)
-    leg.alone_since = board.clock.now()
+    leg = board.legs.get(uuid) or Leg(uuid, agent, job="")
+    leg.phase, leg.live, leg.alone_since = LegPhase.BRIDGED, live, board.clock.now()
     live.leg = leg
     board.legs[uuid] = leg
     board.status(agent).leg = leg

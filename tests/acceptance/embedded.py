@@ -69,6 +69,9 @@ class EmbeddedApp(App):
         answer = self._switch.api("python fsapp.embedded stop")
         return 0 if answer.startswith("fsapp has stopped") else 1
 
+    def kill(self) -> NoReturn:
+        pytest.skip(WHY)
+
     def wait_exit(self, limit: float = 10.0) -> int:  # noqa: ARG002
         pytest.skip(WHY)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from fsapp.calls.call import State
-from tests.desk.fakes import ANN, BOB, CALLER, OPTIONS, Rig, channel
+from tests.desk.fakes import ANN, BOB, CALLER, OPTIONS, FakeConnection, Rig, channel
 
 LEG = "leg"
 LOST = ("answered_at", "bridged_at", "waited")
@@ -251,6 +251,41 @@ def test_a_row_older_than_the_conversation_is_corrected(rig: Rig) -> None:
     rig.check()
 
 
+def unparked_again(rig: Rig) -> tuple[str, FakeConnection]:
+    """Ann has the caller on hold and speaks with another, on record; answers her leg."""
+    rig.connects(CALLER)
+    own = rig.talk()
+    rig.park(own)
+    line = rig.connects("other")
+    asked = rig.ask(ANN, "call/pickup", call_id="other")
+    line.answer(f"uuid_bridge other {own}")
+    rig.bridged("other", own)
+    asked.answer()
+    return own, line
+
+
+@pytest.mark.parametrize(
+    ("now", "place"), [("parked", "ann parked"), ("speaking", "queue"), ("", "ended")]
+)
+def test_who_was_left_for_the_one_she_speaks_with_makes_room(
+    rig: Rig, now: str, place: str
+) -> None:
+    """She had left the other and taken the caller back, and nothing of that was written down."""
+    own, _ = unparked_again(rig)
+    rig.crashes()
+    there = [customer(uuid="other", fsapp_state=now, fsapp_owner="ann")] if now else []
+    rig.clock.advance(0)
+    rig.control.answer("uuid_exists other", "true" if now else "false")
+    rig.sees(
+        customer(own, fsapp_state="speaking", fsapp_owner="ann"), leg(CALLER, uuid=own), *there
+    )
+    assert rig.place() == "ann speaking"
+    assert rig.place("other").startswith(place)
+    rig.clock.advance(3)
+    assert rig.control.heard(f"uuid_kill {own}") == 0, "the conversation goes on"
+    rig.check()
+
+
 def test_a_conversation_whose_row_is_lost_is_rebuilt(rig: Rig) -> None:
     rig.connects(CALLER)
     own = rig.talk()
@@ -335,3 +370,44 @@ def test_an_answer_that_is_no_list_changes_nothing(rig: Rig) -> None:
     rig.clock.advance(0)
     rig.control.answer("show channels as json", "-ERR no database")
     assert rig.place() == "ann transferring"
+
+
+def test_nothing_is_done_to_calls_before_it_is_known_who_speaks_with_whom(rig: Rig) -> None:
+    """Else she would be given a second call, and the phone taken from the first."""
+    rig.connects(CALLER)
+    own = rig.talk()
+    rig.park(own)
+    rig.connects("other")
+    rig.crashes()
+    asked = rig.ask(ANN, "call/pickup", call_id="other")
+    assert rig.ask(ANN, "call/list").answer()["calls"], "looking is free"
+    assert not asked.over()
+    there = (customer(own, fsapp_state="speaking", fsapp_owner="ann"), leg(CALLER, uuid=own))
+    rig.sees(*there, customer(uuid="other"))
+    assert asked.refusal().error == "agent-busy"
+    assert rig.place() == "ann speaking"
+    assert rig.control.heard("uuid_kill") == 0
+
+
+def test_a_switch_that_does_not_tell_keeps_nobody_waiting_for_ever(rig: Rig) -> None:
+    rig.connects(CALLER)
+    rig.crashes()
+    rig.switch_goes()
+    assert rig.ask(ANN, "call/pickup", call_id=CALLER).refusal().http == 503
+
+
+def test_who_is_wanted_before_she_is_back_is_fetched(rig: Rig) -> None:
+    rig.connects(CALLER)
+    rig.crashes()
+    rig.sees(customer(), whole=False)
+    asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
+    own = rig.rings(rig.control)
+    rig.clock.advance(0.35)
+    rig._shows([customer(), leg(uuid=own, answered=False)])
+    rig.control.expect(f"uuid_transfer {CALLER} fsapp_return")
+    rig.returns()
+    rig.answers(own)
+    rig.lines[CALLER].answer(f"uuid_bridge {CALLER} {own}")
+    rig.bridged(CALLER, own)
+    asked.answer()
+    rig.check()
