@@ -38,7 +38,12 @@ def test_every_invariant_holds_whatever_people_do(folder: Path, seed: int) -> No
 
 @pytest.mark.parametrize("seed", WITH_FAULTS)
 def test_every_invariant_holds_whatever_goes_wrong(folder: Path, seed: int) -> None:
-    tell(seed, folder, Counts(), operations=40, without=["the_app_is_killed"])
+    tell(
+        seed,
+        folder,
+        Counts(),
+        operations=40,
+    )
 
 
 def test_a_story_is_told_again_by_its_seed(folder: Path) -> None:
