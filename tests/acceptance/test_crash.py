@@ -180,7 +180,7 @@ def test_transferred_calls_go_on_and_end_together(
 def test_a_number_that_rings_is_still_hers_and_she_speaks_when_it_answers(
     anna: Agent, outside: Phone, desk: Desk, crashed: Callable[[], None]
 ):
-    outside.answers_after_ringing(4.0)
+    outside.answers_after_ringing(6.0)
     call = anna.dials("1142")
     ringing, leg = outside.rings(), anna.phone.is_up()
     crashed()
