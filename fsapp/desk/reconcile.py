@@ -330,6 +330,8 @@ class _Comparison:
         if call.state is State.RINGING and not channel.answered:
             self._found["still ringing"] += 1
         elif call.state in COMES_BACK and self._look is not Look.FIRST and self._may_fetch(live):
+            # With five failed attempts behind her she would hear the fallback to its end first.
+            self._post(commands.api_set(call.id, {"fsapp_attempts": ""}))
             self._post(commands.api_transfer(call.id, RETURN_POINT, call.context))
             live.fetched = self._board.clock.now()
             self._found["fetched"] += 1

@@ -98,6 +98,16 @@ def test_a_result_lost_while_freeswitch_is_away_ends_the_call_when_it_is_back(ri
     rig.check()
 
 
+def test_a_callee_who_answers_speaks_with_her_though_her_legs_connection_is_lost(rig: Rig) -> None:
+    uuid, leg = rig.dial()
+    rig.lost(rig.lines[leg])
+    rig.connects(uuid, "fsapp_return", {"fsapp_call": uuid})
+    rig.lines[uuid].answer(f"api uuid_bridge {uuid} {leg}")
+    rig.bridged(uuid, leg)
+    assert rig.place(uuid) == "ann speaking"
+    rig.check()
+
+
 def test_a_callee_answered_but_never_arriving_is_hung_up_in_time(rig: Rig) -> None:
     uuid, leg = rig.dial()
     rig.job(rig.dialled, f"+OK {uuid}", on=rig.lines[leg])

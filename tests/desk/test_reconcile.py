@@ -66,6 +66,7 @@ def test_who_waits_is_fetched_once(rig: Rig) -> None:
     rig.connects(CALLER)
     rig.crashes()
     rig.sees(customer())
+    rig.control.expect(f"uuid_setvar_multi {CALLER} fsapp_attempts=")
     rig.control.expect(f"uuid_transfer {CALLER} fsapp_return XML public")
     rig.looks_again(customer())
     assert rig.control.heard("uuid_transfer") == 2, "and again when she has not come for long"
