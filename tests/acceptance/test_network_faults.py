@@ -17,7 +17,7 @@ from .meanwhile import Pending
 from .proxy import Link, Proxy
 from .switches.base import Switch
 from .switches.event_socket import split_address
-from .wait import wait_until
+from .wait import wait_for, wait_until
 
 COMMAND = 1
 """How long a command waits for FreeSWITCH (`switch.timeout`), in seconds."""
@@ -287,6 +287,29 @@ def test_a_control_connection_cut_in_mid_frame_is_made_anew(
     old.join()
     is_ready(app)
     a_shift(anna, caller)
+
+
+# Two connections for one call.
+
+
+@pytest.mark.parametrize("first", ["the old one", "the new one"])
+def test_two_connections_of_one_call_that_close_in_either_order_lose_nobody(
+    first: str, network: Network, a_caller: Callers, anna: Agent, desk: Desk
+):
+    caller = a_caller.waits()
+    arrived = caller.call["arrival_time"]
+    network.of(caller)
+    desk.switch.api(f"uuid_transfer {caller.id} fsapp_return XML public")
+    links = network.outbound.of(caller.id, 2)
+    for link in links if first == "the old one" else reversed(links):
+        link.reset()
+        # Long enough for the switch to have left what the first end interrupted: the worst case.
+        time.sleep(0.5)
+        wait_for(desk.ids, [caller.id], promise="she is listed once")
+    caller.hears("music", limit=BACK)
+    assert caller.call["arrival_time"] == arrived
+    anna.picks_up(caller)
+    anna.speaks_with(caller)
 
 
 # The agents' side.
