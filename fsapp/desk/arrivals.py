@@ -140,7 +140,7 @@ class Arrivals:
         if leg is None or leg.phase is LegPhase.GONE:
             self._endings.end(turn, live)
         elif leg.connection is not None or not leg.fetched:
-            # A leg needs no connection to be joined; one that was fetched is joined when it is back.
+            # A leg needs no connection to be joined; a fetched one is joined when it is back.
             self._bridges.start(turn, live, leg)
 
     def _back_after_crash(self, turn: Turn, live: LiveCall, channel: Channel) -> None:
