@@ -69,7 +69,7 @@ class Feed(Protocol):
 class _Stream:
     """One open stream. While it is behind, ``after`` is the last event it was told."""
 
-    __slots__ = ("after", "agent", "socket", "tokens", "unsent", "waiting")
+    __slots__ = ("after", "agent", "checked", "socket", "tokens", "unsent", "waiting")
 
     def __init__(self, agent: Agent, tokens: frozenset[str], after: int | None) -> None:
         self.agent = agent
@@ -77,6 +77,8 @@ class _Stream:
         self.after = after
         self.socket: socket.socket
         self.unsent = b""
+        self.checked = False
+        """Whether its token has been looked at again since it was opened."""
         self.waiting = False
         """Whether the selector will say when the socket takes more."""
 
@@ -281,15 +283,16 @@ class Streams:
     def _check_tokens(self) -> None:
         """A token that is void ends its streams; who serves whom now is read anew."""
         version = self._feed.roll()
-        if version == self._version:
-            return
-        self._version = version
-        for stream in list(self._streams):
+        changed, self._version = version != self._version, version
+        # An agent who came and went between two looks has changed nothing that they could see.
+        for stream in [one for one in self._streams if changed or not one.checked]:
             try:
                 stream.agent = authenticate(self._holders, stream.tokens)
             except Refusal:
                 self._end(stream)
-            else:
+                continue
+            stream.checked = True
+            if changed:
                 # Agents have come, gone or changed: no event says so, the lists do.
                 self._join(stream, self._feed.reset())
 

@@ -267,7 +267,9 @@ def test_transfer_against_the_callers_hangup(
     if answer.code == 200:
         desk.sees(call, "hungup")
     else:
-        assert answer.code != 400 or answer.document["description"] == "Call on hold hung up"
+        # Who leaves while FreeSWITCH joins the two may take the other along, who then ends first.
+        gone = ("Call on hold hung up", "Destination hung up before process could complete")
+        assert answer.code != 400 or answer.document["description"] in gone
         speaks_on_or_is_over(desk, anna, call)
     desk.is_consistent()
 

@@ -237,6 +237,13 @@ def test_a_void_token_ends_its_streams_and_the_others_read_the_lists(stage: Hall
     wait_until(lambda: stage.feed.open == ["bob"], "its end is not told")
 
 
+def test_a_token_void_before_anybody_looked_ends_its_stream_too(stage: Hall) -> None:
+    """An agent who came and went between two looks: the roll is as it was."""
+    ann = joined(stage.ear("ann"))
+    stage.holders.void.add("ann-token")
+    ann.ends()
+
+
 def test_who_serves_other_organizations_now_hears_as_such(stage: Hall) -> None:
     joined(stage.ear("ann"))
     stage.holders.serves["ann"] = frozenset({7})

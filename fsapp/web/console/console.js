@@ -37,6 +37,7 @@ class Desk {
   #queueChanged = 0;
   #heardOf = new Set();
   #wasCurrent = "";
+  #last;
 
   constructor(api, clock) {
     Object.assign(this, { api, clock });
@@ -110,6 +111,7 @@ class Desk {
     the("banner").hidden = true;
     if (again) this.announcer.now("Connected. The picture is true.");
     this.#wasCurrent = this.#currentSpoken();
+    this.#last = current(this.state);
     this.announcer.queue();
     this.#show();
     this.#readHistory();
@@ -169,8 +171,19 @@ class Desk {
 
   #speakOfCurrent() {
     const said = this.#currentSpoken();
-    if (this.live && said !== this.#wasCurrent) this.announcer.now(said || "Your call is over.");
+    const call = current(this.state);
+    if (this.live && said !== this.#wasCurrent) {
+      const words = said || this.#withoutCall();
+      if (words) this.announcer.now(words);
+    }
     this.#wasCurrent = said;
+    this.#last = call;
+  }
+
+  /** What became of the call she had. A pickup that failed has said so itself. */
+  #withoutCall() {
+    if (!this.#last || !this.state.calls.has(this.#last.id)) return "Your call is over.";
+    return this.#last.state === "speaking" ? "Your caller is back in the queue." : "";
   }
 
   #currentSpoken() {
