@@ -86,6 +86,13 @@ class DatabaseFile:
 
         SQLite reads on from a deleted file as long as it is open. Raises ``sqlite3.Error``.
         """
+        try:
+            self._write_anew(old)
+        except OSError as error:
+            raise DatabaseTrouble(f"{self.path} cannot be written: {error.strerror}") from error
+        log.warning("%s was deleted while fsapp runs; it has been written anew", self.path)
+
+    def _write_anew(self, old: sqlite3.Connection) -> None:
         copy = _beside(self.path, ".restored")
         with contextlib.suppress(FileNotFoundError):
             copy.unlink()
@@ -97,11 +104,7 @@ class DatabaseFile:
         for path in (self.wal, _beside(self.path, "-shm")):
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
-        try:
-            copy.replace(self.path)
-        except OSError as error:
-            raise DatabaseTrouble(f"{self.path} cannot be written: {error.strerror}") from error
-        log.warning("%s was deleted while fsapp runs; it has been written anew", self.path)
+        copy.replace(self.path)
 
 
 def _beside(path: Path, suffix: str) -> Path:
@@ -109,8 +112,12 @@ def _beside(path: Path, suffix: str) -> Path:
 
 
 def _identity(path: Path) -> Identity | None:
+    """Where it leads to, ``None`` when it is not there. A disk that does not answer, or a directory
+    that may not be entered, is no file that was deleted."""
     try:
         found = path.stat()
-    except OSError:
+    except FileNotFoundError:
         return None
+    except OSError as error:
+        raise DatabaseTrouble(f"{path} cannot be looked at: {error.strerror}") from error
     return found.st_dev, found.st_ino

@@ -355,6 +355,37 @@ def test_a_directory_deleted_under_the_app_is_named(tmp_path: Path) -> None:
     assert contacts(folder / "desk.db") == [1, 2]
 
 
+def test_a_directory_that_leads_nowhere_for_a_while_is_named_and_is_over(tmp_path: Path) -> None:
+    folder, away = tmp_path / "folder", tmp_path / "away"
+    folder.mkdir()
+    database = Database(folder / "desk.db")
+    database.open()
+    add(database, 1).result(LIMIT)
+    folder.rename(away)
+    folder.write_text("in its place")
+    job = add(database, 2)
+    assert "cannot be looked at" in until_trouble(database)
+    folder.unlink()
+    away.rename(folder)
+    job.result(LIMIT)
+    database.close()
+    assert contacts(folder / "desk.db") == [1, 2]
+
+
+def test_a_deleted_file_that_cannot_be_written_anew_is_named_and_is_over(
+    database: Database, path: Path
+) -> None:
+    add(database, 1).result(LIMIT)
+    in_the_way = path.with_name(f"{path.name}.restored")
+    in_the_way.mkdir()
+    path.unlink()
+    job = add(database, 2)
+    assert "cannot be written" in until_trouble(database)
+    in_the_way.rmdir()
+    job.result(LIMIT)
+    assert contacts(path) == [1, 2]
+
+
 # Damaged, older, newer; already in use
 
 
