@@ -80,6 +80,9 @@ class Wire:
         """Puts python-ESL behind the guard; ``greeting`` is what it hears to its ``connect``."""
         if greeting.kind not in _REPLIES:
             raise BadFrame(f"it greets with {greeting.kind[:64]!r}")
+        if len(greeting.data) > _AT_ONCE:
+            # Nobody reads at the other end of the pair yet: more might not fit.
+            raise BadFrame(f"its greeting has {len(greeting.data)} bytes")
         far, self._near = socket.socketpair()
         self._near.sendall(greeting.data)
         self._esl = ESL.ESLconnection(far.detach())

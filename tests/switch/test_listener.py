@@ -190,6 +190,17 @@ def test_a_finished_hand_shake_outlives_the_limit(handler: NotingHandler) -> Non
     listener.stop()
 
 
+def test_a_greeting_larger_than_any_buffer_holds_no_place(handler: NotingHandler) -> None:
+    listener = listen(handler, limits=PeerLimits(handshakes=1))
+    hostile = call(listener)
+    hostile.expect("connect")
+    hostile.api("x" * 900_000)
+    assert hostile.read() is None
+    shake_hands(listener).close()
+    hostile.close()
+    listener.stop()
+
+
 def test_unfinished_hand_shakes_are_limited_and_the_next_waits_its_turn(
     handler: NotingHandler,
 ) -> None:
