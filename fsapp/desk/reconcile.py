@@ -92,6 +92,9 @@ class Reconciliation:
     def _listed(self, control: Connection, reply: Reply, look: Look) -> None:
         listed = _uuids(reply)
         if listed is None:
+            if look is Look.WHOLE and not reply.lost:
+                # It may be about to start: its Event Socket answers before its commands are there.
+                self._board.clock.later(OVERDUE_SECONDS, lambda: self._list(look))
             return
         with self._board.turn() as turn:
             unsure = [uuid for uuid in listed if self._unsure(uuid)]

@@ -373,6 +373,20 @@ def test_an_answer_that_is_no_list_changes_nothing(rig: Rig) -> None:
     assert rig.place() == "ann transferring"
 
 
+def test_a_switch_that_cannot_list_yet_is_asked_again(rig: Rig) -> None:
+    """FreeSWITCH's Event Socket answers before its other modules are loaded."""
+    rig.connects(CALLER)
+    rig.crashes()
+    for seconds in (0, 0.35):
+        rig.clock.advance(seconds)
+        rig.control.answer("show channels as json", "-ERR show command not found!")
+    assert rig.board.looked is not None
+    rig.clock.advance(5.0)
+    rig._shows([customer()])
+    assert rig.board.looked is None
+    assert rig.board.reconciled
+
+
 def test_nothing_is_done_to_calls_before_it_is_known_who_speaks_with_whom(rig: Rig) -> None:
     """Else she would be given a second call, and the phone taken from the first."""
     rig.connects(CALLER)
