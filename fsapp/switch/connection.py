@@ -227,6 +227,10 @@ class Connection:
 
 
 def _answer_lost(waiting: list[OnReply | None]) -> None:
+    """A mistake about one of them must not keep the others, or the end itself, from being told."""
     for on_reply in waiting:
         if on_reply is not None:
-            on_reply(Reply("", lost=True))
+            try:
+                on_reply(Reply("", lost=True))
+            except Exception:
+                log.exception("a lost reply: a mistake of ours")

@@ -187,6 +187,20 @@ def test_a_connection_closed_in_mid_command_answers_every_waiter_as_lost(line: L
     wait_until(lambda: line.handler.ended == [line.connection], "nobody was told of the end")
 
 
+def test_a_mistake_about_a_lost_reply_keeps_nobody_from_hearing_of_the_end(line: Line) -> None:
+    def mistaken(_: Reply) -> None:
+        raise RuntimeError("a mistake")
+
+    line.connection.post("api 1\n\n", on_reply=mistaken)
+    answer = ask(line, "api 2\n\n")
+    line.connection.flush()
+    line.peer.expect("api 1", "api 2")
+    line.peer.close()
+    assert answer.result(LIMIT).lost
+    line.thread.join(LIMIT)
+    assert line.handler.ended == [line.connection]
+
+
 def test_what_is_posted_to_a_closed_connection_is_lost_at_once(line: Line) -> None:
     line.connection.close()
     line.thread.join(LIMIT)
