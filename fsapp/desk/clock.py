@@ -38,6 +38,12 @@ class _Timer:
 
     def cancel(self) -> None:
         self.cancelled = True
+        # It stands in the queue until its time, which may be hours away; its call need not.
+        self.action = _nothing
+
+
+def _nothing() -> None:
+    pass
 
 
 class SystemClock:

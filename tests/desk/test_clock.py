@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -50,6 +52,16 @@ def test_nothing_happens_before_its_time(clock: SystemClock) -> None:
 def test_what_is_ordered_for_sooner_does_not_wait_for_what_is_later(clock: SystemClock) -> None:
     clock.later(3600.0, lambda: None)
     assert done(clock).wait(LIMIT)
+
+
+def test_what_is_cancelled_keeps_nothing_until_its_time(clock: SystemClock) -> None:
+    event = threading.Event()
+    kept = weakref.ref(event)
+    timer = clock.later(3600.0, event.set)
+    timer.cancel()
+    del event
+    gc.collect()
+    assert kept() is None
 
 
 def test_what_is_cancelled_does_not_happen(clock: SystemClock) -> None:
