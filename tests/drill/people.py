@@ -72,7 +72,7 @@ class Crowd:
         while not self.stopping.wait(0.2):
             with contextlib.suppress(WaitTooLong):
                 self._fill()
-            if self._random.random() < GIVES_UP * self.size * 0.2:
+            if self.lines and self._random.random() < GIVES_UP * self.size * 0.2:
                 self.leave(self._random.choice(list(self.lines)))
 
     def _fill(self) -> None:
@@ -115,6 +115,9 @@ class Worker:
                 self.work()
             except (OSError, HTTPException):
                 self.client.close()
+                self.stopping.wait(0.1)
+            except Exception as error:  # noqa: BLE001 - counted; who stops working finds nothing
+                self.ledger.wonders(f"{self.name}: {error!r}")
                 self.stopping.wait(0.1)
 
     def me(self) -> Mapping[str, Any]:
