@@ -26,7 +26,12 @@ def ending(app: App) -> Iterator[App]:
 
 def begins_to_drain(app: App) -> None:
     app.terminate()
-    wait_until(app.new_log, lambda log: "stopping" in log, promise="it has begun to stop")
+    wait_until(lambda: says_what_is_missing(app), lambda said: "draining" in said)
+
+
+def says_what_is_missing(app: App) -> dict[str, str]:
+    missing: dict[str, str] = asks_readyz(app).document.get("missing", {})
+    return missing
 
 
 def asks_readyz(app: App) -> Answer:

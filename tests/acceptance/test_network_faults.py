@@ -285,6 +285,7 @@ def test_a_control_connection_cut_in_mid_frame_is_made_anew(
     old.cut_next_from_far()
     # What it says next is the answer to the app's question whether it is there.
     old.join()
+    wait_until(network.control.links, bool, promise="it connects again")
     is_ready(app)
     a_shift(anna, caller)
 

@@ -25,9 +25,13 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 Opens = Callable[..., Console]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """The browser; without one the test is skipped, saying why."""
+    """The browser; without one the test is skipped, saying why.
+
+    No longer than this package's tests: Playwright's event loop runs all the time, and others
+    want one of their own.
+    """
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         pytest.skip("there is no Chromium here (Debian: apt-get install chromium)")
