@@ -85,3 +85,13 @@ def test_the_focus_stays_where_it_is(opens: Opens, a_caller: Callers, anna: Agen
     expect(button).to_be_focused()
     expect(button).to_be_disabled()
     console.presses("Tab").sees_rows("Queue", 0)
+
+
+def test_no_row_is_smaller_than_what_is_in_it(opens: Opens, a_caller: Callers, anna: Agent):
+    console = opens(anna).signs_in()
+    for _ in range(4):
+        a_caller.waits(name="A caller with a name that does not want to end")
+        anna.parks(anna.picks_up())
+    console.sees_rows("On hold", 4)
+    for row in console.rows("On hold").all():
+        assert row.evaluate("row => row.scrollHeight - row.clientHeight") <= 0
