@@ -58,6 +58,7 @@ class Desk {
       new Recent(this, (number) => this.dial.focus(number)),
     ];
     document.addEventListener("keydown", (event) => this.#key(event));
+    document.addEventListener("click", letGo, { capture: true });
     document.addEventListener("focusout", () => queueMicrotask(() => this.#show()));
     this.rebind(this.bindings);
   }
@@ -278,6 +279,12 @@ class Desk {
     if (dialling && call.can?.includes("hangup")) this.verbs.end("my-call", call.id);
     return undefined;
   }
+}
+
+/** A button pressed by pointer does not keep the focus: it would hold its list still for good, and
+ * take the next Space for itself. In a dialog it does, as everywhere. */
+function letGo(event) {
+  if (event.detail > 0) event.target.closest(".bar button, .boxes button")?.blur();
 }
 
 const clock = new ServerClock();

@@ -199,6 +199,7 @@ export class Holds {
 /** A row whose call is gone, kept in its place because somebody points at it. */
 function gone(row, word) {
   row.classList.add("gone");
+  setText(row.querySelector(".number"), "");
   setText(row.querySelector(".age"), word);
   setAttribute(row, "data-wait", null);
   for (const button of row.querySelectorAll("button")) offer(button, false);

@@ -87,6 +87,24 @@ def test_the_focus_stays_where_it_is(opens: Opens, a_caller: Callers, anna: Agen
     console.presses("Tab").sees_rows("Queue", 0)
 
 
+def test_a_button_pressed_by_pointer_leaves_the_keys_and_the_list_free(
+    opens: Opens, a_caller: Callers, anna: Agent
+):
+    console = opens(anna).signs_in()
+    first, second = a_caller.waits(name="First"), a_caller.waits(name="Second")
+    console.sees_rows("Queue", 2).rows("Queue").nth(0).get_by_role("button").click()
+    console.sees("My call", "First", "speaking")
+    gone = console.rows("Queue").nth(0)
+    expect(gone).to_have_class("waiting gone")
+    expect(gone.locator(".number")).to_have_text("")
+    console.box("My call").hover()
+    console.sees_rows("Queue", 1)
+    console.box("My call").get_by_role("button", name="End").click()
+    first.is_cut_off()
+    console.sees("My call", "No call.").presses("Space").sees("My call", "Second", "speaking")
+    anna.speaks_with(second)
+
+
 def test_no_row_is_smaller_than_what_is_in_it(opens: Opens, a_caller: Callers, anna: Agent):
     console = opens(anna).signs_in()
     for _ in range(4):
