@@ -193,7 +193,7 @@ class Desk {
       const count = holds(this.state).length;
       return count ? `No call, ${count} on hold.` : "";
     }
-    const [status] = currentStatus(call);
+    const [status] = currentStatus(call, this.state.me);
     return `${status}: ${organizationName(this.state, call)}, ${party(call, this.names)}.`;
   }
 

@@ -58,7 +58,7 @@ export class MyCall {
   }
 
   #fill(state, call, now) {
-    const [status, since] = currentStatus(call);
+    const [status, since] = currentStatus(call, state.me);
     setText(the("call-organization"), organizationName(state, call));
     const greeting = state.organizations.get(call.organization_id)?.greeting ?? "";
     setText(the("call-greeting"), call.inbound && greeting ? `“${greeting}”` : "");

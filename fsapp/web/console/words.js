@@ -22,11 +22,14 @@ export function shortParty(call, names = new Map()) {
   return name || number || "number withheld";
 }
 
-/** What her own call is doing, and since when it does. */
-export function currentStatus(call) {
+/** What her own call is doing, and since when it does; `me` knows since when her phone rings. */
+export function currentStatus(call, me) {
   if (call.state === "speaking") return ["speaking", Number(call.bridged_at)];
   if (call.state === "ringing") return ["ringing there", Number(call.arrival_time)];
-  if (call.state === "transferring") return ["your phone rings", Number(call.arrival_time)];
+  if (call.state === "transferring") {
+    const since = me?.state === "ringing" ? Number(me.state_since) : Infinity;
+    return ["your phone rings", since];
+  }
   return ["dialling", Number(call.arrival_time)];
 }
 

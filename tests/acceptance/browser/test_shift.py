@@ -132,3 +132,17 @@ def test_buttons_are_there_for_what_is_allowed_and_for_nothing_else(
     console.presses("d").types("1142").presses("Enter").sees("My call", "to 1142", "speaking")
     expect(console.box("On hold").get_by_role("button", name="Connect")).to_be_visible()
     assert buttons("My call") == ["Hold", "Connect", "End"]
+
+
+def test_how_long_her_phone_rings_is_not_how_long_the_caller_waits(
+    opens: Opens, a_caller: Callers, anna: Agent
+):
+    anna.phone.stays_silent()
+    console = opens(anna).signs_in()
+    a_caller.waits()
+    console.sees_rows("Queue", 1)
+    expect(console.rows("Queue").locator(".age")).to_have_text(re.compile("0:0[3-9]"))
+    console.presses("Space").sees("My call", "your phone rings")
+    expect(console.page.locator("#call-age")).to_have_text(re.compile("0:0[01]"))
+    console.presses("e").sees("My call", "No call.")
+    anna.phone.answers()
