@@ -58,11 +58,12 @@ export class Verbs {
   }
 
   pause(reason) {
-    return this.ask("my-call", "/agent/state", { state: "paused", ...(reason && { reason }) });
+    const wanted = { state: "paused", ...(reason && { reason }) };
+    return this.#state(wanted, "You are paused.");
   }
 
   resume() {
-    return this.ask("my-call", "/agent/state", { state: "idle" });
+    return this.#state({ state: "idle" }, "You are back.");
   }
 
   /** One request; answers whether it was carried out. */
@@ -89,6 +90,12 @@ export class Verbs {
     clearTimeout(this.#timers.get(panel));
     this.#timers.set(panel, setTimeout(() => this.#clear(panel), SHOWN_MS));
     return false;
+  }
+
+  async #state(wanted, said) {
+    const done = await this.ask("my-call", "/agent/state", wanted);
+    if (done) this.desk.announcer.now(said);
+    return done;
   }
 
   #clear(panel) {

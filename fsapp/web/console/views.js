@@ -94,7 +94,8 @@ export class Queue {
     const oldest = Math.min(...queued.map((call) => Number(call.arrival_time)));
     setText(the("queue-oldest"), queued.length ? `longest wait ${shownAge(now - oldest)}` : "");
     the("queue-none").hidden = waiting.length > 0;
-    offer(the("next"), this.desk.live && next(state) !== null && current(state) === null);
+    const free = current(state) === null && state.me?.state !== "paused";
+    offer(the("next"), this.desk.live && next(state) !== null && free);
   }
 
   #row(id) {

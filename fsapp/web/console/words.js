@@ -58,6 +58,7 @@ const CAUSES = {
 
 const SENTENCES = {
   "agent-busy": () => "You already have a call: end it or put it on hold first.",
+  "agent-paused": () => "You are paused: come back, or choose a caller.",
   "call-locked": () => "The caller is still hearing the greeting.",
   "call-not-found": () => "That caller has hung up.",
   "no-current-call": () => "You have no call.",

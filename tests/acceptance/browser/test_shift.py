@@ -134,6 +134,30 @@ def test_buttons_are_there_for_what_is_allowed_and_for_nothing_else(
     assert buttons("My call") == ["Hold", "Connect", "End"]
 
 
+def test_a_pause_in_a_conversation_is_shown_and_can_be_taken_back(
+    opens: Opens, a_caller: Callers, anna: Agent
+):
+    console = opens(anna).signs_in()
+    a_caller.wait_in_turn(2)
+    console.sees_rows("Queue", 2).presses("Space").sees("My call", "speaking")
+    pause = console.page.locator("#pause-label")
+    for reason in ("", "lunch"):
+        console.presses("w").types(reason).presses("Enter").hears("You are paused.")
+        expect(pause).to_have_text("Come back")
+        console.presses("w").hears("You are back.")
+        expect(pause).to_have_text("Pause")
+    console.presses("w", "Enter").hears("You are paused.")
+
+    # It holds after the call: the next one is not offered, and why is a sentence.
+    console.presses("e").sees("My call", "You are paused.")
+    expect(console.page.locator("#me-state")).to_have_text("paused")
+    expect(console.box("Queue").get_by_role("button", name="Next call")).to_have_count(0)
+    expect(console.box("Queue").get_by_role("button", name="Pick up")).to_have_count(1)
+    console.presses("Space").sees("Queue", "You are paused: come back, or choose a caller.")
+    console.presses("w").hears("You are back.")
+    expect(console.box("Queue").get_by_role("button", name="Next call")).to_be_visible()
+
+
 def test_how_long_her_phone_rings_is_not_how_long_the_caller_waits(
     opens: Opens, a_caller: Callers, anna: Agent
 ):
