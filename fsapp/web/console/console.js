@@ -42,7 +42,7 @@ class Desk {
   constructor(api, clock) {
     Object.assign(this, { api, clock });
     this.announcer = new Announcer(() =>
-      queueSpoken(this.state, queue(this.state), this.clock.now()),
+      queueSpoken(this.state, this.#queued(), this.clock.now()),
     );
     this.sounds = new Sounds();
     this.verbs = new Verbs(this);
@@ -150,9 +150,7 @@ class Desk {
   // What follows from a change.
 
   #changed() {
-    const shown = queue(this.state)
-      .filter((call) => call.state === "queued")
-      .map((call) => call.id);
+    const shown = this.#queued().map((call) => call.id);
     if (shown.join() !== this.#queue.join()) {
       if (Date.now() - this.#queueChanged > REACTION_MS) this.#queueBefore = this.#queue;
       this.#queue = shown;
@@ -161,6 +159,11 @@ class Desk {
     }
     this.#speakOfCurrent();
     this.#show();
+  }
+
+  /** Who can be counted: not those who still hear a greeting. */
+  #queued() {
+    return queue(this.state).filter((call) => call.state === "queued");
   }
 
   #sound({ event, call }) {
