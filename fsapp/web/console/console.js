@@ -186,7 +186,9 @@ class Desk {
 
   /** What became of the call she had. A pickup that failed has said so itself. */
   #withoutCall() {
-    if (!this.#last || !this.state.calls.has(this.#last.id)) return "Your call is over.";
+    const now = this.state.calls.get(this.#last?.id);
+    if (!now) return "Your call is over.";
+    if (now.state === "transferred") return "The two are connected.";
     return this.#last.state === "speaking" ? "Your caller is back in the queue." : "";
   }
 

@@ -35,6 +35,7 @@ def test_a_whole_shift_by_keyboard_alone(
 
     # Connects the two, and is free.
     console.presses("t").sees("My call", "No call.").sees_rows("On hold", 0)
+    console.hears("The two are connected.")
     desk.sees(caller, "transferred")
 
     # The next call, which she ends.
