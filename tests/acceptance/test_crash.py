@@ -13,6 +13,7 @@ from .actors import Agent, Callers, Desk, Phone
 from .app import App
 from .expect import missing
 from .meanwhile import Pending
+from .wait import wait_until
 
 BACK = 10.0
 """How long the dialplan may take to bring a caller back, in seconds."""
@@ -117,6 +118,15 @@ def test_a_conversation_is_known_owned_and_worked_with(
     assert desk.sees(caller, "speaking") == before
     anna.speaks_with(caller)
     afterwards(anna, desk, caller.id)
+
+
+def test_the_log_says_what_was_found(
+    a_caller: Callers, anna: Agent, app: App, crashed: Callable[[], None]
+):
+    anna.picks_up(a_caller.waits())
+    crashed()
+    found = "looked at what FreeSWITCH has: 1 conversations that go on"
+    wait_until(app.new_log, lambda log: found in log, promise="the log says it")
 
 
 @pytest.mark.parametrize("afterwards", AFTERWARDS)
