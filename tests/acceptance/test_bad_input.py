@@ -37,7 +37,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 def nothing_changes(desk: Desk, a_caller: Callers) -> Iterator[None]:
     """A caller waits, and whatever was sent she waits on and the desk looks the same."""
     caller = a_caller.waits()
-    before = desk.picture()
+    before = desk.settled_picture()
     yield
     assert desk.picture() == before
     assert caller.is_on_the_line()
