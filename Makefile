@@ -3,7 +3,7 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --quiet
 
-.PHONY: demo test setup acceptance soak drill lint clean
+.PHONY: demo test setup acceptance soak drill bench lint clean
 
 demo: $(UV)
 	$(RUN) fsapp demo
@@ -33,13 +33,17 @@ soak: $(UV)
 drill: $(UV)
 	$(RUN) python -m tests.drill
 
+# Figures beside figures (docs/bench.md); the workloads on a real FreeSWITCH need FSAPP_FREESWITCH.
+bench: $(UV)
+	$(RUN) python -m tests.bench
+
 lint: $(UV)
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 
 clean:
-	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache bench-results
 
 .uv/bin/uv:
 	python3 -m venv .uv
