@@ -237,14 +237,16 @@ class Board:
         happening: Happening,
         *,
         key: KeyRecord | None = None,
+        at: float | None = None,
         **facts: str | None,
     ) -> Written[None]:
         """One transition of the table: call, row and events. The future is the commit's.
 
-        ``facts`` are the fields of :class:`fsapp.calls.table.Facts` but the time.
+        ``facts`` are the fields of :class:`fsapp.calls.table.Facts` but the time, which is ``at``
+        (Unix seconds), or now.
         """
         before = live.call
-        events = self._change(turn, live, happening, facts)
+        events = self._change(turn, live, happening, facts, at)
         log.info("%s: %s, %s -> %s", before.id, happening.value, before.state, live.call.state)
         live.written = self._store.record(live.call, events, key)
         return live.written
@@ -406,10 +408,15 @@ class Board:
         return ahead + 1
 
     def _change(
-        self, turn: Turn, live: LiveCall, happening: Happening, facts: Mapping[str, str | None]
+        self,
+        turn: Turn,
+        live: LiveCall,
+        happening: Happening,
+        facts: Mapping[str, str | None],
+        at: float | None = None,
     ) -> list[Event]:
         before = live.call
-        known = self._limits.facts(self.clock.now(), **facts)
+        known = self._limits.facts(self.clock.now() if at is None else at, **facts)
         live.call, names = happen(before, happening, known)
         self._own(live, before.assigned_to, live.call.assigned_to)
         self.watch(live)

@@ -211,7 +211,7 @@ class _Comparison:
         elif other.uuid in self._board.calls:
             self._transferred(live, self._board.calls[other.uuid])
         elif other.variables.get("fsapp_agent"):
-            self._in_conversation(live, other)
+            self._in_conversation(live, other, channel.bridged_at)
         else:
             self._found["joined with a channel that is not ours, left alone"] += 1
 
@@ -221,7 +221,8 @@ class _Comparison:
         mutual = other is not None and other.variables.get("signal_bond") == channel.uuid
         return other if mutual else None
 
-    def _in_conversation(self, live: LiveCall, leg: Channel) -> None:
+    def _in_conversation(self, live: LiveCall, leg: Channel, since: int | None) -> None:
+        """``since``: when FreeSWITCH bridged them (Unix seconds)."""
         call, agent = live.call, self._agent(leg, live)
         self._leave_others(live, agent)
         if call.state is State.SPEAKING and call.b_leg == leg.uuid:
@@ -231,10 +232,10 @@ class _Comparison:
             State.PARKED,
             State.RINGING,
         ):
-            self._board.happen(self._turn, live, Happening.BRIDGE, channel=leg.uuid)
+            self._board.happen(self._turn, live, Happening.BRIDGE, at=since, channel=leg.uuid)
             self._found["conversations that had just begun"] += 1
         else:
-            self._correct(live, agent, leg)
+            self._correct(live, agent, leg, since)
         if live.leg is None or live.leg.uuid != leg.uuid:
             self._take_in(live, agent, leg)
         variables = conversation_variables(live.call, agent.id)
@@ -260,7 +261,7 @@ class _Comparison:
             other.leg.live = None
         other.leg, other.restored = None, False
 
-    def _correct(self, live: LiveCall, agent: Agent, leg: Channel) -> None:
+    def _correct(self, live: LiveCall, agent: Agent, leg: Channel, since: int | None) -> None:
         """The row is older than the conversation."""
         call = live.call
         handled = call.handled_by if agent.id in call.handled_by else (*call.handled_by, agent.id)
@@ -270,7 +271,7 @@ class _Comparison:
             assigned_to=agent.id,
             b_leg=leg.uuid,
             handled_by=handled,
-            bridged_at=call.bridged_at or int(self._board.clock.now()),
+            bridged_at=call.bridged_at or since or int(self._board.clock.now()),
         )
         self._board.correct(self._turn, live, replace(true, locked=False, parked_at=None))
         self._found["conversations that go on"] += 1

@@ -101,10 +101,28 @@ class Desk:
 
     def last_event(self) -> int:
         """The number of the newest event of a call, read from the app's database."""
+        query = "SELECT max(number) FROM events WHERE call_id IS NOT NULL"
+        return int(self._recorded(query)[0][0] or 0)
+
+    def is_on_record(self) -> None:
+        """Wait until each live call's row has the state and times that are shown of it. A number
+        that is not dialled yet is on no record."""
+
+        def rows() -> list[tuple[str, ...]]:
+            live = "SELECT id, state, bridged_at, parked_at FROM calls WHERE state <> 'hungup'"
+            return sorted(tuple(str(value) for value in row) for row in self._recorded(live))
+
+        def shown() -> list[tuple[str, ...]]:
+            keys = ("id", "state", "bridged_at", "parked_at")
+            calls = [call for call in self.calls() if call["inbound"] or call["state"] != "created"]
+            return sorted(tuple(str(call[key]) for key in keys) for call in calls)
+
+        wait_until(lambda: rows() == shown(), promise="what is shown is on record")
+
+    def _recorded(self, query: str) -> list[tuple[Any, ...]]:
         address = f"file:{self.app.database}?mode=ro"
         with closing(sqlite3.connect(address, uri=True, timeout=5.0)) as database:
-            query = "SELECT max(number) FROM events WHERE call_id IS NOT NULL"
-            return int(database.execute(query).fetchone()[0] or 0)
+            return database.execute(query).fetchall()
 
     def settled_picture(self) -> dict[str, Any]:
         """The picture once three looks in a row show the same: what was under way is over."""

@@ -41,6 +41,16 @@ def test_a_claim_that_had_become_a_conversation_is_one(rig: Rig) -> None:
     rig.check()
 
 
+def test_a_conversation_that_had_just_begun_has_freeswitchs_time(rig: Rig) -> None:
+    claimed(rig)
+    rig.crashes()
+    since = int(rig.clock.now()) - 7
+    joined = customer(LEG, fsapp_state="speaking", fsapp_owner="ann")
+    rig.sees({**joined, "Caller-Channel-Bridged-Time": f"{since}000000"}, leg(CALLER))
+    assert rig.live().bridged_at == since
+    rig.check()
+
+
 def test_a_claim_whose_phone_still_rings_is_undone_and_the_phone_stops(rig: Rig) -> None:
     claimed(rig)
     rig.crashes()
