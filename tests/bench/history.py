@@ -10,15 +10,19 @@ Printed as median, 99th percentile and worst. A figure, never a test.
 
 import argparse
 import random
+import sqlite3
 import statistics
 import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import sqlite_utils
 
 from fsapp.calls.call import Call, State
 from fsapp.desk.retention import CALLS_A_STEP, SHARE, STEP_SECONDS
@@ -31,7 +35,7 @@ from tests.bench.desk_calls import Bench
 
 HALF_A_YEAR = 180 * 86400
 ORGANIZATIONS = 30
-BATCH = 10_000
+PATTERNS = 10_000
 ENDED = Call("", State.HUNGUP, True, "5900", "", 1, 0.0, hangup_cause="NORMAL_CLEARING")
 
 
@@ -56,19 +60,53 @@ def made(count: int) -> Iterator[Call]:
 
 
 def build(path: Path, count: int) -> None:
-    """The database at ``path``, through the app's own statements."""
+    """The database at ``path``: up to 10,000 calls through the app's own statements, and as many
+    copies of them, with other ids and times in between, as ``count`` wants."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     database = Database(path)
     database.open()
     calls, written = Calls(database, "bench"), None
-    for number, call in enumerate(made(count), 1):
+    patterns = min(count, PATTERNS)
+    for call in made(patterns):
         events = [
             Event(name, call.arrival, call.document(), call.organization_id, call.id)
             for name in ("call_offer", "call_hangup")
         ]
         written = calls.record(call, events)
-        if number % BATCH == 0:
-            written.result(120)
+    if written is not None:
+        written.result(120)
     database.close()
+    # The writer's transaction would write everything twice, and nothing is lost with this file.
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;")
+        copied(sqlite_utils.Database(connection), count // patterns)
+
+
+def copied(file: sqlite_utils.Database, times: int) -> None:
+    """Every call and event so often, counting the ones there are."""
+    last = file.execute("SELECT max(number) FROM events").fetchone()[0]
+    calls, events = (
+        [column.name for column in file.table(table).columns] for table in ("calls", "events")
+    )
+    gap = HALF_A_YEAR / PATTERNS / times
+    changed = {
+        "id": ":mark || substr(id, 9)",
+        "call_id": ":mark || substr(call_id, 9)",
+        "arrival": "arrival + :later",
+        "timestamp": "timestamp + :later",
+        "document": "replace(document, substr(call_id, 1, 8), :mark)",
+    }
+    for table, columns, which in (
+        ("calls", calls, "substr(id, 1, 1) <> 'x'"),
+        ("events", [name for name in events if name != "number"], "number <= :last"),
+    ):
+        chosen = ", ".join(changed.get(name, name) for name in columns)
+        insert = f"INSERT INTO {table} ({', '.join(columns)}) SELECT {chosen} FROM {table}"
+        for number in range(1, times):
+            used: dict[str, object] = {"mark": f"x{number:07}", "later": gap * number}
+            if table == "events":
+                used["last"] = last
+            file.execute(f"{insert} WHERE {which}", used)
 
 
 def shown(name: str, times: list[float]) -> None:
