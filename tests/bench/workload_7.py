@@ -3,8 +3,8 @@
 The app is killed, as in a crash: FreeSWITCH offers every caller again and again
 (dialplan/fsapp_return.xml), so that all of them come back on their own, at their own pace, while
 the app starts. In turns with an app that has an empty database and no caller. *Ready* is from the
-start of the process until /readyz says so; *back* until the app hears of as many channels as
-before.
+start of the process until /readyz says so; *back* until the app hears of all of them but those in
+conversation, who have no need to come back.
 """
 
 import statistics
@@ -41,6 +41,7 @@ class Side:
         agents = [Agent(name, name, f"user/{1110 + n}") for n, name in enumerate(names)]
         self.desk = Desk(folder, self.lab, [ANNA, *agents])
         self.lab.phones(str(1110 + number) for number in range(HANDLED))
+        self.live = live
         self.lab.place(live, 120)
         self.desk.waits_until_queued(live)
         for name in names:
@@ -50,7 +51,7 @@ class Side:
 
     def restart(self) -> tuple[float, float]:
         """Seconds until it is ready, and until every caller has come back since its start."""
-        before = self.lab.connected()
+        away = self.live - (HANDLED if self.live else 0)
         self.desk.app.kill()
         for client in self.desk.clients.values():
             client.close()
@@ -58,7 +59,7 @@ class Side:
         begin = time.perf_counter()
         self.desk.app.start()
         ready = time.perf_counter() - begin
-        wait_until(self.lab.connected, lambda now: now >= before, limit=60, promise="all back")
+        wait_until(self.lab.connected, lambda now: now >= away, limit=60, promise="all back")
         return ready, time.perf_counter() - begin
 
     def stop(self) -> None:
