@@ -19,11 +19,12 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from fsapp.calls.agent import Agent
-from fsapp.calls.call import Call, State, queue_key, queue_order
+from fsapp.calls.call import Call, State
 from fsapp.calls.guard import Situation, Subject
 from fsapp.calls.refusals import Refusal
 from fsapp.calls.table import FOR_EVER, Happening, Limits, happen
 from fsapp.desk.clock import Clock, Timer
+from fsapp.desk.lines import Lines
 from fsapp.desk.presence import OFFLINE_AFTER, AgentStatus, Presence
 from fsapp.store.calls import Calls, Event, KeyRecord
 from fsapp.store.writer import Written
@@ -204,7 +205,7 @@ class Board:
         self.agents = self.presence.agents
         self.changed: Callable[[set[str]], None] = lambda _agents: None
         """Told after a turn whom it concerned, once its lock has been released."""
-        self._owned: dict[str, set[LiveCall]] = {}
+        self.lines = Lines()
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._ended: dict[str, Call] = {}
         """Ended calls whose last row is still on its way to the disk."""
@@ -265,8 +266,9 @@ class Board:
     def unclaim(self, turn: Turn, live: LiveCall) -> None:
         """Takes back a claim that was never put on record; there is nothing to tell."""
         assert live.unclaimed is not None
-        agent_id, live.call = live.call.assigned_to, live.unclaimed
-        self._own(live, agent_id, live.call.assigned_to)
+        claimed, live.call = live.call, live.unclaimed
+        self.lines.file(live, claimed, live.call)
+        agent_id = claimed.assigned_to
         self.watch(live)
         turn.agents.update([agent_id] if agent_id else [])
         log.info("%s: claim of %s taken back", live.call.id, agent_id)
@@ -274,6 +276,7 @@ class Board:
     def offer(self, live: LiveCall) -> None:
         """A new inbound call: its row, and ``call_offer``."""
         self.calls[live.call.id] = live
+        self.lines.file(live, None, live.call)
         log.info("%s: arrived at %s", live.call.id, live.call.destination)
         live.written = self._store.record(live.call, [self._event("call_offer", live.call)])
 
@@ -306,13 +309,13 @@ class Board:
     def withdraw(self, live: LiveCall) -> None:
         """Takes back a call that was never put on record; who has been told of it must know."""
         if self.calls.pop(live.call.id, None) is not None:
-            self._own(live, live.call.assigned_to, None)
+            self.lines.file(live, live.call, None)
             gone = replace(live.call, state=State.HUNGUP, ended_at=int(self.clock.now()))
             self._store.tell(self._event("call_hangup", gone))
 
     def replace(self, live: LiveCall, row: Call) -> None:
         """Another process has changed the call's row: what is known here is corrected."""
-        self._own(live, live.call.assigned_to, row.assigned_to)
+        self.lines.file(live, live.call, row)
         live.call = row
         self.watch(live)
 
@@ -320,7 +323,7 @@ class Board:
         """Forgets an ended call; it can be read from the database from its commit on."""
         call = live.call
         self.calls.pop(call.id, None)
-        self._own(live, call.assigned_to, None)
+        self.lines.file(live, call, None)
         self._recent[call.id] = None
         while len(self._recent) > MANY:
             self._recent.popitem(last=False)
@@ -357,7 +360,7 @@ class Board:
 
     def current(self, agent_id: str) -> LiveCall | None:
         """The call she is in, or is being put into."""
-        owned = self._owned.get(agent_id, ())
+        owned = self.lines.owned(agent_id)
         return next((live for live in owned if live.call.is_current), None)
 
     def situation(self, agent: Agent) -> Situation:
@@ -375,37 +378,23 @@ class Board:
 
     def owned(self, agent_id: str) -> list[LiveCall]:
         """Every live call of hers."""
-        return list(self._owned.get(agent_id, ()))
+        return list(self.lines.owned(agent_id))
 
     def adopt(self, live: LiveCall) -> None:
         """Takes in a call that is on record already."""
         self.calls[live.call.id] = live
-        self._own(live, None, live.call.assigned_to)
+        self.lines.file(live, None, live.call)
         self.watch(live)
 
     def parked(self, agent_id: str) -> list[Call]:
         """Her parked calls, oldest first."""
-        owned = (live.call for live in self._owned.get(agent_id, ()))
+        owned = (live.call for live in self.lines.owned(agent_id))
         mine = [call for call in owned if call.state is State.PARKED]
         return sorted(mine, key=lambda call: (call.parked_at or 0, call.id))
 
-    def queue(self, agent: Agent) -> list[Call]:
-        """The queued calls she may see, next first."""
-        calls = (live.call for live in self.calls.values())
-        return queue_order(call for call in calls if agent.serves(call.organization_id))
-
     def position(self, call: Call) -> int | None:
         """The call's place in its organization's queue, 1 = next; ``None`` when not queued."""
-        if call.state is not State.QUEUED:
-            return None
-        key = queue_key(call)
-        ahead = sum(
-            other.call.state is State.QUEUED
-            and other.call.organization_id == call.organization_id
-            and queue_key(other.call) < key
-            for other in self.calls.values()
-        )
-        return ahead + 1
+        return self.lines.position(call) if call.state is State.QUEUED else None
 
     def _change(
         self,
@@ -418,16 +407,10 @@ class Board:
         before = live.call
         known = self._limits.facts(self.clock.now() if at is None else at, **facts)
         live.call, names = happen(before, happening, known)
-        self._own(live, before.assigned_to, live.call.assigned_to)
+        self.lines.file(live, before, live.call)
         self.watch(live)
         turn.agents.update(who for who in (before.assigned_to, live.call.assigned_to) if who)
         return [self._event(name, live.call) for name in names]
-
-    def _own(self, live: LiveCall, before: str | None, after: str | None) -> None:
-        if before is not None and before != after:
-            self._owned.get(before, set()).discard(live)
-        if after is not None:
-            self._owned.setdefault(after, set()).add(live)
 
     def _event(self, name: str, call: Call) -> Event:
         return Event(

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import sqlite_utils
 
 from fsapp.calls.agent import Agent
-from fsapp.calls.call import State, queue_key
-from fsapp.calls.guard import Situation, Subject
+from fsapp.calls.call import State
 from fsapp.calls.refusals import (
     CALL_OWNED,
     Refusal,
@@ -160,23 +159,20 @@ class Desk:
         return {name: why for name, why in checks.items() if why is not None}
 
     def _call_list(self, agent: Agent, _: Parameters) -> Document:
-        seen, situation = self._seen(agent)
+        with self._board.turn():
+            live = self._board.lines.live(agent.organizations)
+            seen = [item.subject for item in live]
+            situation = self._board.situation(agent)
         order = places(seen)
         seen.sort(key=lambda subject: (subject.call.arrival, subject.call.id))
         return _success(calls=all_shown(agent, seen, situation, order))
 
     def _call_queue(self, agent: Agent, _: Parameters) -> Document:
-        seen, situation = self._seen(agent)
-        queued = [subject for subject in seen if subject.call.state is State.QUEUED]
-        queued.sort(key=lambda subject: queue_key(subject.call))
-        return _success(calls=all_shown(agent, queued, situation, places(queued)))
-
-    def _seen(self, agent: Agent) -> tuple[list[Subject], Situation]:
-        """The live calls she may see, and her own situation, of one moment."""
         with self._board.turn():
-            live = self._board.calls.values()
-            seen = [item.subject for item in live if agent.serves(item.call.organization_id)]
-            return seen, self._board.situation(agent)
+            queue = self._board.lines.queue(agent.organizations)
+            queued = [self._board.calls[call.id].subject for call in queue]
+            situation = self._board.situation(agent)
+        return _success(calls=all_shown(agent, queued, situation, places(queued)))
 
     def _call_state(self, agent: Agent, parameters: Parameters) -> Document:
         call_id = parameters["call_id"]

@@ -103,10 +103,10 @@ class Pickup(Verbs):
 
     def _head(self, agent: Agent) -> LiveCall:
         """The next call of her queue. In a turn."""
-        queue = self._board.queue(agent)
-        if not queue:
+        first = self._board.lines.first(agent.organizations)
+        if first is None:
             raise nothing_to_pick_up()
-        return self._board.calls[queue[0].id]
+        return self._board.calls[first.id]
 
     def _take(self, turn: Turn, request: Request, live: LiveCall) -> Written[bool] | None:
         """Claims a queued call; a parked one is hers already and is joined at once."""

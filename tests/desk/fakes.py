@@ -31,6 +31,7 @@ from fsapp.desk.context import RETURN_POINT, Context, Options
 from fsapp.desk.desk import Desk, Health
 from fsapp.desk.directory import Directory
 from fsapp.desk.handler import EventHandler
+from fsapp.desk.lines import Lines
 from fsapp.desk.parts import Parts
 from fsapp.desk.reports import Reports
 from fsapp.desk.restore import restore
@@ -594,11 +595,7 @@ class Rig:
             assert leg.live is not None, f"the leg of {leg.agent.id} is bridged with nobody"
 
     def _check_agents(self) -> None:
-        owners: dict[str, set[LiveCall]] = {}
-        for live in self.board.calls.values():
-            if live.call.assigned_to is not None:
-                owners.setdefault(live.call.assigned_to, set()).add(live)
-        assert {who: owned for who, owned in self.board._owned.items() if owned} == owners
+        assert filed(self.board.lines) == filed(filed_anew(self.board))
         for status in self.board.agents.values():
             assert status.request is None, f"{status.agent.id} is busy for ever"
             current = self.board.current(status.agent.id)
@@ -619,3 +616,16 @@ def _one(pattern: str, text: str) -> str:
     found = re.search(pattern, text)
     assert found is not None, f"no {pattern} in {text!r}"
     return found.group(1)
+
+
+def filed(lines: Lines) -> tuple[object, ...]:
+    """All that the lines say about who is where."""
+    return lines._queues, lines._live, lines._owned
+
+
+def filed_anew(board: Board) -> Lines:
+    """What the board's lines should be by the calls that are on it."""
+    lines = Lines()
+    for live in board.calls.values():
+        lines.file(live, None, live.call)
+    return lines

@@ -515,7 +515,7 @@ class Story:
         left = [f"call {call_id} on the board" for call_id in board.calls]
         left += [f"leg {uuid} on the board" for uuid in board.legs]
         left += [f"job {job} on the board" for job in board.jobs]
-        left += [f"{who} still owns" for who, owned in board._owned.items() if owned]
+        left += [f"{who} still owns a call" for who in board.lines._owned]
         left += [f"{who} has a request" for who, s in board.agents.items() if s.request or s.leg]
         left += [f"channel {c!r}" for c in self.world.exchange.channels.values()]
         lines = [line.name for line in app.lines if not line.over_at_app]
