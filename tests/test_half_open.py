@@ -6,7 +6,6 @@ counted. A caller is never lost by it, and nothing waits or stays open for ever.
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from fsapp.desk import context as context_module
 from fsapp.lab import Caller, LabSwitch
 from fsapp.service import Service
 from fsapp.switch.connection import Connection
+from tests.ports import free_port
 from tests.switch.peer import nothing_left, wait_until
 
 ANN = Agent("ann", "Ann", "user/1101")
@@ -84,9 +84,7 @@ class Rig:
 
 
 def free_address() -> s.Address:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return s.Address(*probe.getsockname())
+    return s.Address("127.0.0.1", free_port())
 
 
 def call_threads() -> int:

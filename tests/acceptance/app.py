@@ -4,12 +4,13 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.ports import free_address
 
 from .client import Client
 from .wait import wait_until
@@ -23,13 +24,6 @@ SHIPPED = Path(__file__).parents[2] / "conf" / "fsapp.toml"
 TROUBLE = re.compile(
     r"Traceback \(most recent call last\)|\b(ERROR|CRITICAL)\b|Exception in thread"
 )
-
-
-def free_address() -> str:
-    """An address on loopback where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 def variables(settings: Settings) -> dict[str, str]:

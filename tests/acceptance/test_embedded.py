@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from .app import free_address
+from tests.ports import free_address
+
 from .client import Client
 from .embedded import toml
 from .switches.base import CallerLine, Switch

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.ports import free_address
+
 from .actors import Agent, Caller, Callers, Desk, Phone
-from .app import App, AppKeeper, Settings, free_address, merged
+from .app import App, AppKeeper, Settings, merged
 from .client import Client
 from .meanwhile import Pending
 from .proxy import Link, Proxy

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_address
+
 from .actors import Agent, Callers, Desk
-from .app import App, Settings, free_address, merged, run_fsapp, variables
+from .app import App, Settings, merged, run_fsapp, variables
 from .client import Client, send_raw
 from .expect import is_a_clear_refusal
 from .wait import wait_until

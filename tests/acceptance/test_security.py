@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_address
+
 from .actors import Agent, Callers, Desk
-from .app import App, Settings, free_address, run_fsapp, variables
+from .app import App, Settings, run_fsapp, variables
 from .client import Answer, Client, send_raw
 from .switches.base import Switch
 from .test_process import Start, a_lonely_app  # noqa: F401 - a fixture

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from .app import free_address, run_fsapp
+from tests.ports import free_address
+
+from .app import run_fsapp
 
 WRONG_FILES = {
     "unknown section": "[nonsense]\nkey = 1\n",

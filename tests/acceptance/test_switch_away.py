@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_address
+
 from .actors import Agent, Callers, Desk, Phone
-from .app import App, Settings, free_address
+from .app import App, Settings
 from .client import Answer, Client
 from .expect import is_a_clear_refusal
 from .switches.base import Switch

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 from fsapp.calls.agent import Agent
 from fsapp.store.agents import Agents
 from fsapp.store.database import Database
-from tests.acceptance.app import App, free_address, merged
+from tests.acceptance.app import App, merged
 from tests.acceptance.client import Client
 from tests.acceptance.wait import wait_until
+from tests.ports import free_address
 
 TICK = os.sysconf("SC_CLK_TCK")
 ANNA = Agent("anna", "Anna", "user/1101")

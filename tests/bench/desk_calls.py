@@ -19,10 +19,11 @@ from typing import Any
 from fsapp.calls.agent import Agent
 from fsapp.store.agents import Agents
 from fsapp.store.database import Database
-from tests.acceptance.app import App, free_address
+from tests.acceptance.app import App
 from tests.acceptance.client import Client
 from tests.acceptance.conftest import make_switch
 from tests.acceptance.wait import wait_until
+from tests.ports import free_address
 
 TICK = os.sysconf("SC_CLK_TCK")
 

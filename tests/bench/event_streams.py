@@ -26,10 +26,11 @@ from typing import Any
 from fsapp.calls.agent import Agent
 from fsapp.store.agents import Agents
 from fsapp.store.database import Database
-from tests.acceptance.app import App, free_address
+from tests.acceptance.app import App
 from tests.acceptance.client import Client
 from tests.acceptance.conftest import make_switch
 from tests.acceptance.hearing import Stream
+from tests.ports import free_address
 
 SECONDS = 5.0
 """How long requests are measured."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from fsapp.lab import LabSwitch
 from fsapp.lab.people import Caller
-from tests.acceptance.app import free_address
 from tests.acceptance.switches.lab import DIALPLAN
+from tests.ports import free_address
 
 NOTHING: Mapping[str, str] = {}
 PASSWORD = "ClueCon"

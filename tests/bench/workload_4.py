@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from fsapp.settings import Http
-from tests.acceptance.app import free_address
 from tests.bench.desk import Desk
 from tests.bench.figures import Figure, over_rounds
 from tests.bench.lab import Lab
 from tests.bench.load import Load, get
+from tests.ports import free_address
 
 TITLE = "requests a second beside bare Bottle on cheroot"
 QUEUED = 200

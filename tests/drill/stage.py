@@ -9,8 +9,9 @@ from pathlib import Path
 from fsapp.calls.agent import Agent
 from fsapp.store.agents import Agents
 from fsapp.store.database import Database
-from tests.acceptance.app import App, free_address
+from tests.acceptance.app import App
 from tests.acceptance.switches.base import Switch
+from tests.ports import free_address
 
 __all__ = ["Killer", "make_app"]
 

@@ -24,10 +24,11 @@ from typing import Any
 
 from fsapp.store.calls import Calls
 from fsapp.store.database import Database
-from tests.acceptance.app import App, free_address
+from tests.acceptance.app import App
 from tests.acceptance.client import Client
 from tests.acceptance.switches.lab import LabSwitch
 from tests.acceptance.wait import wait_until
+from tests.ports import free_address
 from tests.soak import invariants
 from tests.soak.camera import events
 from tests.soak.invariants import Picture, violations

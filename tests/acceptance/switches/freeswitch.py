@@ -21,6 +21,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
+from tests.ports import free_address, free_port
+
 from .base import NOTHING, EventSocketSwitch, SwitchUnavailable, heard, wait_until
 from .event_socket import EventSocket, EventSocketError
 from .freeswitch_conf import (
@@ -32,7 +34,7 @@ from .freeswitch_conf import (
 )
 from .freeswitch_lines import FreeSwitchCaller, FreeSwitchPhone
 from .guard import guarded, let_go
-from .sipp import Sipp, Sipps, caller_headers, free_port
+from .sipp import Sipp, Sipps, caller_headers
 from .watch import Channel, ChannelWatch
 
 BASE_PACKAGES = sysconfig.get_path("purelib", vars={"base": sys.base_prefix})
@@ -68,8 +70,8 @@ class FreeSwitch(EventSocketSwitch):
         kept = os.environ.get("FSAPP_FREESWITCH_DIRECTORY")
         self._is_kept = bool(kept)
         self.directory = Path(kept or tempfile.mkdtemp(prefix="fsapp-freeswitch-")).resolve()
-        self.control_address = f"127.0.0.1:{free_port()}"
-        self.outbound_address = f"127.0.0.1:{free_port()}"
+        self.control_address = free_address()
+        self.outbound_address = free_address()
         self._sip_port = free_port()
         self.sipps = Sipps(self.directory, self._sip_port)
         self._process: subprocess.Popen[bytes] | None = None

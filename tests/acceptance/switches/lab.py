@@ -1,12 +1,12 @@
 """The acceptance suite's lab switch: the product's own stand-in for FreeSWITCH."""
 
-import socket
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 from fsapp.lab import Caller, LabTimeoutError, Phone
 from fsapp.lab import LabSwitch as Lab
+from tests.ports import free_address
 
 from .base import NOTHING, EventSocketSwitch, WaitTooLong, heard, wait_until
 
@@ -31,10 +31,10 @@ class LabSwitch(EventSocketSwitch):
     control_password = "ClueCon"
 
     def __init__(self, _directory: Path | None = None) -> None:
-        self.outbound_address = f"127.0.0.1:{_free_port()}"
+        self.outbound_address = free_address()
         self.lab = Lab(
             self.outbound_address,
-            "127.0.0.1:0",
+            free_address(),
             self.control_password,
             [DIALPLAN],
             contexts={"public": TONE},
@@ -182,9 +182,3 @@ def _waited(wait, limit):
         return wait(limit)
     except LabTimeoutError as late:
         raise WaitTooLong(str(late)) from None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -5,7 +5,6 @@ callers, and one for each behaviour is all the phones that behave so. Datagrams 
 start and end single calls (see the scenarios in sipp/).
 """
 
-import random
 import re
 import shutil
 import socket
@@ -16,6 +15,8 @@ from pathlib import Path
 from string import Template
 from urllib.parse import quote
 
+from tests.ports import free_port, port_is_taken
+
 from .base import NOTHING, SwitchUnavailable, wait_until
 from .guard import guarded, let_go
 
@@ -24,28 +25,6 @@ BUFFER = 4 << 20
 """Bytes a SIPp may leave unread: forty calls at once overflow its own default."""
 
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
-
-
-def free_port() -> int:
-    """A loopback port nobody uses at the moment, for UDP and TCP.
-
-    Not from the range the kernel hands out itself: there another program could get it before the
-    one it is meant for binds it.
-    """
-    while True:
-        port = random.randrange(10240, 20000)
-        if not any(port_is_taken(port, kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)):
-            return port
-
-
-def port_is_taken(port: int, kind: socket.SocketKind = socket.SOCK_DGRAM) -> bool:
-    """Whether somebody has bound a loopback port."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-        return False
 
 
 def caller_headers(switch: str, destination: str, number: str, name: str) -> dict[str, str]:

@@ -1,0 +1,36 @@
+"""Ports on loopback for what a test starts.
+
+The law of this file: no port comes from the range that the kernel hands out itself. There any
+connection to anywhere may get it between this look and the moment it is bound, and whoever binds it
+again after a restart finds it taken.
+"""
+
+import random
+import socket
+
+__all__ = ["free_address", "free_port", "port_is_taken"]
+
+_OURS = range(10240, 20000)
+
+
+def free_port() -> int:
+    """A port nobody uses at the moment, for UDP and TCP."""
+    while True:
+        port = random.choice(_OURS)
+        if not any(port_is_taken(port, kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)):
+            return port
+
+
+def free_address() -> str:
+    """An address where nobody listens, `host:port`."""
+    return f"127.0.0.1:{free_port()}"
+
+
+def port_is_taken(port: int, kind: socket.SocketKind = socket.SOCK_DGRAM) -> bool:
+    """Whether somebody has bound it."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+        return False
