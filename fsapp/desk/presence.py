@@ -112,6 +112,7 @@ class Presence:
             "current_call": current.call.id if current else None,
             "parked_calls": [call.id for call in self._board.parked(agent.id)],
             "state_since": str(int(self._since(status, state))),
+            "paused": agent.paused,
         }
 
     def changed(self, agent: Agent) -> Event:

@@ -88,7 +88,7 @@ class Desk:
 
     def picture(self) -> dict[str, Any]:
         """All there is to see: a refusal leaves it as it was."""
-        kept = ("pause_reason", "current_call", "parked_calls")
+        kept = ("paused", "pause_reason", "current_call", "parked_calls")
         return {
             "calls": {call["id"]: call for call in self.calls()},
             "queue": [call["id"] for call in self.queue()],

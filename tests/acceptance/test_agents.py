@@ -18,6 +18,7 @@ KEYS = [
     "current_call",
     "parked_calls",
     "state_since",
+    "paused",
 ]
 
 
@@ -45,6 +46,7 @@ def test_an_idle_agent(anna: Agent):
         "pause_reason": None,
         "current_call": None,
         "parked_calls": [],
+        "paused": False,
     }
     assert 0 < int(since) <= time.time() + 1
 
@@ -78,7 +80,7 @@ def test_an_agent_pauses_with_a_reason_and_comes_back(anna: Agent):
 @pytest.mark.usefixtures("idle_again")
 def test_a_pause_needs_no_reason(anna: Agent):
     agent = anna.client.post("/agent/state", state="paused").document["agent"]
-    assert (agent["state"], agent["pause_reason"]) == ("paused", None)
+    assert (agent["state"], agent["pause_reason"], agent["paused"]) == ("paused", None, True)
 
 
 @pytest.mark.parametrize("state", ["speaking", "ringing", "offline", "", "Idle", "nonsense"])

@@ -136,7 +136,8 @@ def test_a_pause_is_told_once_with_its_reason_and_since_when(rig: Rig) -> None:
     assert set_state(rig, state="paused", reason="lunch") == paused == agent(rig)
     assert (paused["state"], paused["pause_reason"]) == ("paused", "lunch")
     assert told(rig) == ["paused"]
-    assert set_state(rig, state="idle")["pause_reason"] is None
+    back = set_state(rig, state="idle")
+    assert (back["pause_reason"], back["paused"]) == (None, False)
     set_state(rig, state="idle")
     assert told(rig) == ["paused", "idle"]
 
@@ -146,6 +147,7 @@ def test_a_pause_in_a_conversation_is_told_and_holds_after_it(rig: Rig) -> None:
     leg = rig.talk()
     in_call = set_state(rig, state="paused", reason="wrap-up")
     assert (in_call["state"], in_call["pause_reason"]) == ("speaking", "wrap-up")
+    assert in_call["paused"] is True
     rig.hangs_up(CALLER)
     rig.hangs_up(leg)
     assert told(rig) == ["ringing", "speaking", "speaking", "paused"]
@@ -156,6 +158,7 @@ def test_an_absent_agent_is_offline_and_comes_back_to_her_pause(rig: Rig) -> Non
     rig.clock.advance(OFFLINE_AFTER)
     away = agent(rig)
     assert (away["state"], away["pause_reason"]) == ("offline", "lunch")
+    assert away["paused"] is True
     back = rig.ask(ANN, "agent").answer()["agent"]
     assert back == paused
 

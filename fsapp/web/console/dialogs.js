@@ -136,9 +136,6 @@ export class Which {
 
 /** Pauses with a reason; coming back needs no question. */
 export class Pause {
-  /** In a call her state does not say that she has paused, and without a reason nothing does. */
-  #asked = false;
-
   constructor(desk) {
     this.desk = desk;
     the("pause").addEventListener("click", () => this.toggle());
@@ -154,8 +151,8 @@ export class Pause {
   }
 
   toggle() {
-    if (this.#isPaused(this.desk.state.me)) {
-      this.#ask(this.desk.verbs.resume(), false);
+    if (this.desk.state.me?.paused) {
+      this.desk.verbs.resume();
     } else {
       the("pause-reason").value = "";
       the("pause-dialog").showModal();
@@ -163,24 +160,12 @@ export class Pause {
   }
 
   show(me) {
-    if (me?.state === "idle") this.#asked = false;
-    const paused = this.#isPaused(me);
-    setText(the("pause-label"), paused ? "Come back" : "Pause");
-    setAttribute(the("pause"), "data-paused", paused ? "yes" : null);
+    setText(the("pause-label"), me.paused ? "Come back" : "Pause");
+    setAttribute(the("pause"), "data-paused", me.paused ? "yes" : null);
   }
 
   #pause(reason) {
     the("pause-dialog").close();
-    this.#ask(this.desk.verbs.pause(reason), true);
-  }
-
-  #isPaused(me) {
-    return me?.state === "paused" || (me?.pause_reason ?? null) !== null || this.#asked;
-  }
-
-  async #ask(change, paused) {
-    if (!(await change)) return;
-    this.#asked = paused;
-    this.show(this.desk.state.me);
+    this.desk.verbs.pause(reason);
   }
 }

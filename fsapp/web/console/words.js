@@ -33,11 +33,13 @@ export function currentStatus(call, me) {
   return ["dialling", Number(call.arrival_time)];
 }
 
-/** "speaking 3:10", "paused (lunch) 12:00". */
+/** What an agent does, and since when: "speaking", "paused (lunch)", "speaking, then paused". */
 export function agentStatus(agent, now) {
-  const reason = agent.state === "paused" && agent.pause_reason ? ` (${agent.pause_reason})` : "";
-  const since = agent.state_since ? ` ${shownAge(now - Number(agent.state_since))}` : "";
-  return [`${agent.state}${reason}`, since.trim()];
+  const pause = agent.pause_reason ? `paused (${agent.pause_reason})` : "paused";
+  const then = agent.state === "offline" ? "offline, " : `${agent.state}, then `;
+  const before = agent.state === "paused" ? "" : then;
+  const since = agent.state_since ? shownAge(now - Number(agent.state_since)) : "";
+  return [agent.paused ? `${before}${pause}` : agent.state, since];
 }
 
 /** "3 waiting, Dr. Holm since 42 seconds". */

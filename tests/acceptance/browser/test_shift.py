@@ -159,6 +159,24 @@ def test_a_pause_in_a_conversation_is_shown_and_can_be_taken_back(
     expect(console.box("Queue").get_by_role("button", name="Next call")).to_be_visible()
 
 
+def test_a_pause_in_a_conversation_outlasts_a_reload(
+    opens: Opens, a_caller: Callers, anna: Agent, bente: Agent
+):
+    console, colleague = opens(anna).signs_in(), opens(bente).signs_in()
+    a_caller.waits()
+    console.sees_rows("Queue", 1).presses("Space").sees("My call", "speaking")
+    label, state = console.page.locator("#pause-label"), console.page.locator("#me-state")
+    for reason, said in (("", "speaking, then paused"), ("lunch", "speaking, then paused (lunch)")):
+        console.presses("w").types(reason).presses("Enter").hears("You are paused.")
+        console.page.reload()
+        console.is_connected()
+        expect(label).to_have_text("Come back")
+        expect(state).to_have_text(said)
+        colleague.sees("Colleagues", said)
+        console.presses("w").hears("You are back.")
+        expect(state).to_have_text("speaking")
+
+
 def test_how_long_her_phone_rings_is_not_how_long_the_caller_waits(
     opens: Opens, a_caller: Callers, anna: Agent
 ):
