@@ -10,10 +10,14 @@ import logging
 import logging.handlers
 import queue
 import sys
+from contextlib import suppress
 
-__all__ = ["start_log"]
+__all__ = ["Log", "start_log"]
 
 MOST_LINES = 10_000
+
+STOP_SECONDS = 1.0
+"""How long the last lines may take: whoever reads the log may have stopped reading."""
 
 
 class _Dropping(logging.handlers.QueueHandler):
@@ -26,7 +30,20 @@ class _Dropping(logging.handlers.QueueHandler):
             return
 
 
-def start_log(level: str, writer: logging.Handler | None = None) -> logging.handlers.QueueListener:
+class Log(logging.handlers.QueueListener):
+    """The thread that writes."""
+
+    def stop(self) -> None:
+        """Writes what is left, for at most ``STOP_SECONDS``."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        with suppress(queue.Full):
+            self.enqueue_sentinel()
+        thread.join(STOP_SECONDS)
+
+
+def start_log(level: str, writer: logging.Handler | None = None) -> Log:
     """Sends everything from ``level`` on to ``writer``, by default stderr; the ``stop()`` of what
     is returned writes what is left."""
     lines: queue.Queue[logging.LogRecord] = queue.Queue(MOST_LINES)
@@ -35,6 +52,6 @@ def start_log(level: str, writer: logging.Handler | None = None) -> logging.hand
     root = logging.getLogger()
     root.setLevel(level.upper())
     root.handlers = [_Dropping(lines)]
-    listener = logging.handlers.QueueListener(lines, writer)
-    listener.start()
-    return listener
+    log = Log(lines, writer)
+    log.start()
+    return log

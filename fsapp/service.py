@@ -11,7 +11,6 @@ import logging
 import os
 import platform
 import resource
-import signal
 import sqlite3
 import sys
 import threading
@@ -36,6 +35,7 @@ from fsapp.desk.retention import Retention
 from fsapp.logs import start_log
 from fsapp.risks import risks
 from fsapp.settings import Address, Outbound, Settings
+from fsapp.signals import wait_for_signals
 from fsapp.store.agents import Agents
 from fsapp.store.calls import Calls
 from fsapp.store.contacts import Contacts
@@ -63,7 +63,9 @@ UNDO_SECONDS = 0.5
 END_SECONDS = 1.0
 """How long each part may take to end."""
 LONGEST_DRAIN = 9.0
-"""After so many seconds the process ends, whatever still holds it up."""
+"""After so many seconds nothing that still holds up the end is waited for."""
+LOG_SECONDS = 0.5
+"""How long the last lines of the log may take then."""
 
 
 class CannotStart(Exception):
@@ -124,24 +126,44 @@ class Service:
         """The same as a browser would write it."""
         return f"{'http' if self._tls is None else 'https'}://{self.address}"
 
-    def stop(self) -> None:
-        """The drain (protocol §8), in less than :data:`LONGEST_DRAIN` seconds: finishes or undoes
+    def stop(self) -> bool:
+        """The drain (protocol §8), in at most :data:`LONGEST_DRAIN` seconds: finishes or undoes
         what is under way, then ends every thread and connection. Waiting callers run on in the
-        dialplan, whose loop brings them back; conversations go on (freeswitch.md §3)."""
-        self.drain.begin()
-        self.streams.stop()
+        dialplan, whose loop brings them back; conversations go on (freeswitch.md §3). Whether
+        everything has ended; what has not (a disk hangs, say) is left to itself."""
+        ending = threading.Thread(target=self._end, name="ending", daemon=True)
+        ending.start()
+        ending.join(LONGEST_DRAIN)
+        if ending.is_alive():
+            log.error("not everything has ended in %g s", LONGEST_DRAIN)
+        return not ending.is_alive()
+
+    def _end(self) -> None:
+        ends: tuple[Callable[[], object], ...] = (
+            self.drain.begin,
+            self.streams.stop,
+            self._finish,
+            lambda: self.server.stop(END_SECONDS),
+            lambda: self.listener.stop(END_SECONDS),
+            lambda: self.control.stop(END_SECONDS),
+            lambda: self.clock.stop(END_SECONDS),
+            self.database.close,
+        )
+        for end in ends:
+            try:
+                end()
+            except Exception:
+                log.exception("stopping: a mistake of ours; the rest is stopped all the same")
+        log.info("stopped")
+
+    def _finish(self) -> None:
+        """What is under way comes to its end, or is undone."""
         _until(lambda: not self._closing.busy(), FINISH_SECONDS)
         self._closing.give_up()
         _until(lambda: not self._closing.busy(), UNDO_SECONDS)
         self._closing.let_go()
         if self.control.connection is not None:
             _until(lambda: not self._closing.in_between(), UNDO_SECONDS)
-        self.server.stop(END_SECONDS)
-        self.listener.stop(END_SECONDS)
-        self.control.stop(END_SECONDS)
-        self.clock.stop()
-        self.database.close()
-        log.info("stopped")
 
     def _build(self, settings: Settings) -> None:
         address = settings.control.address
@@ -189,11 +211,10 @@ class Service:
 def serve(settings: Settings) -> int:
     """Runs until SIGTERM or SIGINT; the exit status (protocol §1). A second signal: at once."""
     service = Service(settings)
+    asked = threading.Event()
+    wait_for_signals(asked)
     log_writer = start_log(settings.log.level)
     _raise_descriptor_limit()
-    asked = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda number, _: _asked_to_stop(asked, number))
     try:
         service.start()
     except (CannotStart, sqlite3.Error) as error:
@@ -215,23 +236,10 @@ def _until(true: Callable[[], bool], limit: float) -> None:
 
 
 def _end_in_time() -> None:
-    """Whatever hangs (a disk, a thread in a library), the end comes in time (protocol §8)."""
-
-    def end() -> None:
-        log.error("not everything has ended in %g s; ending all the same", LONGEST_DRAIN)
-        # The log's own thread writes it; nothing else is waited for.
-        time.sleep(0.1)
-        os._exit(0)
-
-    last = threading.Timer(LONGEST_DRAIN, end)
+    """Whatever hangs (whoever reads the log, a library's thread), the process ends in time."""
+    last = threading.Timer(LONGEST_DRAIN + LOG_SECONDS, os._exit, (0,))
     last.daemon = True
     last.start()
-
-
-def _asked_to_stop(asked: threading.Event, number: int) -> None:
-    if asked.is_set():
-        os._exit(128 + number)
-    asked.set()
 
 
 def _raise_descriptor_limit() -> None:

@@ -59,13 +59,13 @@ class SystemClock:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        """Drops what is not due yet and ends the thread."""
+    def stop(self, limit: float = 2.0) -> None:
+        """Drops what is not due yet and ends the thread, for which it waits ``limit`` seconds."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(limit)
 
     def now(self) -> float:
         return time.time()

@@ -92,16 +92,16 @@ class Listener:
         """Gives the address back without ever having been started."""
         self._socket.close()
 
-    def close(self) -> None:
+    def close(self, limit: float = 5.0) -> None:
         """Stops accepting; connections go on."""
         self._stopping.set()
-        self._acceptor.join()
+        self._acceptor.join(limit)
         self._socket.close()
 
     def stop(self, limit: float = 5.0) -> None:
         """Stops accepting, ends every connection and waits for their threads."""
         if not self._stopping.is_set():
-            self.close()
+            self.close(limit)
         self._closing.set()
         with self._lock:
             unfinished, connections = list(self._unfinished), list(self._connections)

@@ -60,7 +60,7 @@ class WebServer:
         self._cheroot.shutdown_timeout = limit
         self._cheroot.stop()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(limit)
 
 
 class _Gateway(Gateway_10):

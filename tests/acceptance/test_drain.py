@@ -1,5 +1,6 @@
 """SIGTERM (protocol §8): nothing new, callers to the dialplan, conversations untouched, exit 0."""
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -120,6 +121,25 @@ def test_a_call_on_hold_stays_hers_and_her_idle_leg_is_let_go(
     assert desk.sees(caller, "parked", limit=BACK)["assigned_to"] == "anna"
     anna.unparks(caller)
     anna.speaks_with(caller)
+
+
+def test_it_ends_in_time_while_callers_come_and_go(desk: Desk, ending: App, switch: Switch):
+    over, before = threading.Event(), desk.last_event()
+
+    def come_and_go() -> None:
+        while not over.wait(0.05):
+            switch.place_call("5900").hang_up()
+
+    coming = [threading.Thread(target=come_and_go) for _ in range(2)]
+    for one in coming:
+        one.start()
+    try:
+        wait_until(desk.last_event, lambda last: last > before + 20, promise="calls come and go")
+        assert ending.stop(limit=10.0) == 0
+    finally:
+        over.set()
+        for one in coming:
+            one.join()
 
 
 def test_it_ends_in_time_beside_a_frozen_freeswitch_and_everybody_is_still_there(

@@ -100,6 +100,20 @@ def test_sigint_ends_it_with_status_0(a_lonely_app: Start):
     assert app.wait_exit(limit=10.0) == 0
 
 
+def test_one_thread_alone_can_take_the_signals_that_end_it(without_freeswitch: App):
+    threads = Path(f"/proc/{without_freeswitch.pid}/task").glob("*/status")
+    blocked = [may_not_take(thread.read_text(encoding="ascii")) for thread in threads]
+    assert len(blocked) > 10
+    for number in (signal.SIGTERM, signal.SIGINT):
+        assert sum(number not in numbers for numbers in blocked) == 1
+
+
+def may_not_take(status: str) -> set[int]:
+    """The signals a thread has blocked, by its /proc/…/status."""
+    mask = int(status.partition("SigBlk:")[2].split()[0], 16)
+    return {bit + 1 for bit in range(64) if mask >> bit & 1}
+
+
 def test_a_second_signal_ends_it_at_once(a_lonely_app: Start):
     app = a_lonely_app()
     assert app.process is not None
