@@ -27,6 +27,9 @@ STACK_BYTES = 1 << 20
 
 LOOK_SECONDS = 0.2
 
+TURN_SECONDS = 15.0
+"""How long a command that starts or stops waits for another one: longer than a stop takes."""
+
 _LEVELS = {"DEBUG": "DEBUG", "INFO": "INFO", "WARNING": "WARNING", "ERROR": "ERR"}
 
 _HANDED_OVER = {
@@ -62,55 +65,72 @@ class Console(logging.Handler):
 
 
 class Embedded:
-    """Holds the running service; every method is safe from any thread and raises nothing."""
+    """Holds the running service; every method is safe from any thread and raises nothing.
+
+    Only what starts or stops it waits for another that does; calls and questions never wait.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._changing = threading.Lock()
         self._service: Service | None = None
+        """The one that runs: it has started, and nobody has begun to stop it."""
         self._end_log: Callable[[], None] = lambda: None
         self._config = ""
         self._why = "it has not been started"
 
     def start(self, config: str) -> str:
         """Start with the settings' file ``config`` (``""``: as last time); says what came of it."""
-        with self._lock:
-            if self._service is not None:
-                return "fsapp runs already"
-            self._config = config or self._config
-            try:
-                self._start(Path(self._config) if self._config else None)
-            except Exception as error:  # noqa: BLE001 - FreeSWITCH must go on
-                return self._failed(error)
-            return f"fsapp has started: {self._addresses()}"
+        return self._alone(lambda: self._started(config))
 
     def stop(self) -> str:
-        """Stop it as SIGTERM does beside FreeSWITCH; says what came of it."""
-        with self._lock:
-            if self._service is None:
-                return f"fsapp does not run: {self._why}"
-            try:
-                self._service.stop()
-            except Exception:
-                log.exception("stopping")
-            self._service, self._why = None, "it was stopped"
-            self._end_log()
-            return "fsapp has stopped"
+        """Stop it as SIGTERM does beside FreeSWITCH, in as many seconds at most; says what came
+        of it."""
+        return self._alone(self._stopped)
 
     def status(self) -> str:
         """Whether it runs, and where it listens."""
-        with self._lock:
-            if self._service is None:
-                return f"fsapp does not run: {self._why}"
-            missing = self._service.desk.readiness().values()
-            return "; ".join([f"fsapp runs: {self._addresses()}", *missing])
+        service = self._service
+        if service is None:
+            return f"fsapp does not run: {self._why}"
+        missing = service.desk.readiness().values()
+        return "; ".join([f"fsapp runs: {_addresses(service)}", *missing])
 
     @property
     def context(self) -> str:
-        """The dialplan context with the return point, as the settings say."""
-        with self._lock:
-            return self._service.settings.dialplan.context if self._service is not None else ""
+        """The dialplan context with the return point, as the settings say; ``""`` without fsapp."""
+        service = self._service
+        return service.settings.dialplan.context if service is not None else ""
 
-    def _start(self, config: Path | None) -> None:
+    def _alone(self, act: Callable[[], str]) -> str:
+        if not self._changing.acquire(timeout=TURN_SECONDS):
+            return f"fsapp: nothing was done, {self._why}"
+        try:
+            return act()
+        except Exception as error:  # noqa: BLE001 - FreeSWITCH must go on
+            return self._failed(error)
+        finally:
+            self._changing.release()
+
+    def _started(self, config: str) -> str:
+        if self._service is not None:
+            return "fsapp runs already"
+        self._config = config or self._config
+        self._why = "it is just being started"
+        service = self._start(Path(self._config) if self._config else None)
+        self._service = service
+        return f"fsapp has started: {_addresses(service)}"
+
+    def _stopped(self) -> str:
+        service, self._service = self._service, None
+        if service is None:
+            return f"fsapp does not run: {self._why}"
+        self._why = "it is just being stopped"
+        late = "" if service.stop() else ", but not all of it has ended in time"
+        self._end_log()
+        self._why = f"it was stopped{late}"
+        return f"fsapp has stopped{late}"
+
+    def _start(self, config: Path | None) -> Service:
         from fsapp.logs import start_log  # noqa: PLC0415 - on a thread with a stack for it
         from fsapp.service import Service  # noqa: PLC0415
         from fsapp.settings import load  # noqa: PLC0415
@@ -123,7 +143,7 @@ class Embedded:
         except BaseException:
             self._end_log()
             raise
-        self._service = service
+        return service
 
     def _failed(self, error: Exception) -> str:
         self._why = f"it could not be started: {error}"
@@ -131,10 +151,9 @@ class Embedded:
         console.handle(logging.makeLogRecord({"levelname": "ERROR", "msg": f"fsapp: {self._why}"}))
         return f"fsapp does not run: {self._why}"
 
-    def _addresses(self) -> str:
-        assert self._service is not None
-        calls = self._service.settings.outbound.listen
-        return f"calls at {calls}, agents at {self._service.url}"
+
+def _addresses(service: Service) -> str:
+    return f"calls at {service.settings.outbound.listen}, agents at {service.url}"
 
 
 _embedded = Embedded()

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
 import pytest
 
 from fsapp import embedded, embedded_service
+from fsapp.embedded_service import Embedded
+from tests.switch.peer import wait_until
 
 
 class Session:
@@ -58,3 +65,90 @@ def test_the_answer_goes_to_the_stream_if_there_is_one(given: tuple[str, ...]) -
 def test_outside_freeswitch_it_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     embedded_service.run("")
     assert "freeswitch.py" in capsys.readouterr().err
+
+
+class Standing:
+    """A service that takes as long to start and to stop as the test wants."""
+
+    def __init__(self) -> None:
+        self.settings = SimpleNamespace(
+            dialplan=SimpleNamespace(context="default"),
+            outbound=SimpleNamespace(listen="127.0.0.1:8084"),
+        )
+        self.url = "http://127.0.0.1:4242"
+        self.desk = SimpleNamespace(readiness=dict)
+        self.go_on = threading.Event()
+        self.ended_in_time = True
+
+    def stop(self) -> bool:
+        self.go_on.wait(5.0)
+        return self.ended_in_time
+
+
+@pytest.fixture
+def standing(monkeypatch: pytest.MonkeyPatch) -> Standing:
+    service = Standing()
+
+    def start(_self: Embedded, _config: Path | None) -> Standing:
+        service.go_on.wait(5.0)
+        return service
+
+    console = ModuleType("freeswitch")
+    console.consoleLog = lambda *_: None  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "freeswitch", console)
+    monkeypatch.setattr(Embedded, "_start", start)
+    return service
+
+
+def in_the_background(act: object, *arguments: str) -> threading.Thread:
+    thread = threading.Thread(target=act, args=arguments, daemon=True)  # type: ignore[arg-type]
+    thread.start()
+    return thread
+
+
+def test_a_call_that_comes_during_the_start_waits_for_nobody(standing: Standing) -> None:
+    app = Embedded()
+    starting = in_the_background(app.start, "")
+    wait_until(lambda: "being started" in app.status(), "it says that it is being started")
+    assert app.context == ""
+    assert starting.is_alive()
+    standing.go_on.set()
+    starting.join(5.0)
+    assert app.context == "default"
+    assert app.status() == "fsapp runs: calls at 127.0.0.1:8084, agents at http://127.0.0.1:4242"
+
+
+def test_a_call_that_comes_during_the_stop_waits_for_nobody(standing: Standing) -> None:
+    app = Embedded()
+    standing.go_on.set()
+    app.start("")
+    standing.go_on.clear()
+    stopping = in_the_background(app.stop)
+    wait_until(lambda: "being stopped" in app.status(), "it says that it is being stopped")
+    assert app.context == ""
+    assert stopping.is_alive()
+    standing.go_on.set()
+    stopping.join(5.0)
+    assert app.status() == "fsapp does not run: it was stopped"
+
+
+def test_an_end_that_is_late_is_said(standing: Standing) -> None:
+    app = Embedded()
+    standing.go_on.set()
+    app.start("")
+    standing.ended_in_time = False
+    assert app.stop() == "fsapp has stopped, but not all of it has ended in time"
+    assert app.status().endswith("not all of it has ended in time")
+
+
+def test_a_command_beside_one_that_hangs_is_answered_and_changes_nothing(
+    standing: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded_service, "TURN_SECONDS", 0.05)
+    app = Embedded()
+    starting = in_the_background(app.start, "")
+    wait_until(lambda: "being started" in app.status(), "it says that it is being started")
+    assert app.stop() == "fsapp: nothing was done, it is just being started"
+    standing.go_on.set()
+    starting.join(5.0)
+    assert app.status().startswith("fsapp runs")
