@@ -3,6 +3,7 @@
 :class:`Lab` is the bench's end; each of its methods is carried out by :class:`_Lines` over there.
 """
 
+import logging
 import multiprocessing
 import threading
 import time
@@ -101,6 +102,8 @@ class _Lines:
 
 
 def _serve(bench: Connection) -> None:
+    # An app that stops or is killed leaves asyncio with thousands of sockets to complain about.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     lines = _Lines()
     bench.send(lines.addresses)
     try:
