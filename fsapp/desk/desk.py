@@ -105,7 +105,7 @@ class Desk:
         """The answer's document. Raises ``Refusal``; ``KeyError`` for a verb there is not."""
         perform = self._verbs[verb]
         with self._board.turn():
-            self._board.presence.seen(self._board.status(agent))
+            self._board.presence.asked(agent)
         self._wait_for_first_look(verb)
         try:
             return self._retried(perform, agent, parameters)

@@ -6,7 +6,7 @@ agent who is suddenly busy, or free, can do with every other call, is told by ``
 client that folds what it is told always ends with what the lists say: whatever changes ``can`` or
 ``position`` is followed by an event of that call or by a ``calls``.
 
-But for :meth:`Feed.opened` and :meth:`Feed.closed` all is called by one thread, the streams'.
+All but :meth:`Feed.committed` is called by one thread, the streams'.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from fsapp.calls.agent import Agent
+from fsapp.calls.call import Call
 from fsapp.calls.guard import Situation, Subject
 from fsapp.desk.board import AgentStatus, Board
 from fsapp.desk.messages import FREE, Message, Moment, Update
-from fsapp.desk.shown import places
 from fsapp.store.agents import Agents
 from fsapp.store.tail import Tail, Told
 
@@ -48,8 +48,12 @@ class Feed:
         self._due: set[str] = set()
         self._situations: dict[str, Situation] = {}
         self._standing: dict[str, tuple[Situation, frozenset[Subject]]] = {}
-        self._places: dict[str, int] = {}
-        """Each queued call's place, as the streams were told."""
+        self._places: dict[int, dict[str, int | None]] = {}
+        """Each queued call's place by its organization, as the streams were told."""
+        self._told_of: set[int] = set()
+        """Organizations whose places may be other than told, because an event told some."""
+        self._listening = 0
+        """How many streams there are."""
         self.last = 0
         """The number of the event told last."""
         self._wake: Callable[[], None] = lambda: None
@@ -66,11 +70,13 @@ class Feed:
 
     def opened(self, agent: Agent) -> None:
         """She has one more stream open."""
+        self._listening += 1
         with self._board.turn():
             self._board.presence.stream_opened(agent)
 
     def closed(self, agent: Agent) -> None:
         """One of her streams has ended."""
+        self._listening -= 1
         with self._board.turn():
             self._board.presence.stream_closed(agent)
 
@@ -83,8 +89,10 @@ class Feed:
             log.warning("events cannot be read: %s", error)
             return []
         for row in rows:
-            if row.call_id is not None:
-                self._places[row.call_id] = json.loads(row.document)["position"]
+            if row.call_id is not None and row.organization_id is not None:
+                places = self._places.setdefault(row.organization_id, {})
+                places[row.call_id] = json.loads(row.document)["position"]
+                self._told_of.add(row.organization_id)
             self.last = row.number
         return self._messages(rows)
 
@@ -109,18 +117,31 @@ class Feed:
 
     def update(self) -> Update | None:
         """What else has changed since the last update; ``None`` when nothing has."""
-        moment = self._look()
-        order = places(list(moment.subjects.values()))
-        moved = {call_id for call_id, place in order.items() if self._places.get(call_id) != place}
-        self._places = dict(order)
-        due, self._due = self._due, set()
-        return Update(moment, order, moved, due) if moved or due else None
+        told_of, self._told_of = self._told_of, set()
+        with self._board.turn():
+            self._look_at_changed()
+            due = {agent_id for agent_id in self._due if self._listens(agent_id)}
+            self._due.clear()
+            lines = self._board.lines
+            changed = lines.moved() | told_of
+            queues = {one: lines.queue({one}) for one in changed if self._listening}
+            whole = self._moment(self._board.calls.keys() if due else ())
+        for one in changed - queues.keys():
+            self._places.pop(one, None)
+        moved = {one: self._newly_placed(one, queue) for one, queue in queues.items()}
+        moved = {one: places for one, places in moved.items() if places}
+        return Update(whole, moved, due) if moved or due else None
 
     def everything(self, agent: Agent) -> bytes:
         """``calls`` with every live call she may see."""
-        moment = self._look()
-        order = places(list(moment.subjects.values()))
-        return Update(moment, order, set(), set()).whole(agent)
+        with self._board.turn():
+            self._look_at_changed()
+            lines = self._board.lines
+            queues = {one: lines.queue({one}) for one in agent.organizations}
+            moment = self._moment([live.call.id for live in lines.live(agent.organizations)])
+        for one, queue in queues.items():
+            self._heard_early(one, queue)
+        return Update(moment, {}, set()).whole(agent)
 
     def reset(self) -> bytes:
         """The event that tells a client to read the lists again."""
@@ -136,23 +157,44 @@ class Feed:
     def _messages(self, rows: list[Told]) -> list[Message]:
         if not rows:
             return []
-        moment = self._look({row.call_id for row in rows if row.call_id})
+        with self._board.turn():
+            self._look_at_changed()
+            moment = self._moment({row.call_id for row in rows if row.call_id})
         return [Message(row, moment) for row in rows]
 
-    def _look(self, wanted: set[str] | None = None) -> Moment:
-        """The live calls (or those ``wanted``) as they are; with them, who has changed.
+    def _newly_placed(self, organization_id: int, queue: Sequence[Call]) -> dict[str, int]:
+        """Whose place in this queue is another than was told; from here on it is told."""
+        order = {call.id: place for place, call in enumerate(queue, 1)}
+        told = self._places.get(organization_id, {})
+        self._places[organization_id] = {**order}
+        return {call_id: place for call_id, place in order.items() if told.get(call_id) != place}
+
+    def _heard_early(self, organization_id: int, queue: Sequence[Call]) -> None:
+        """Somebody knows these places before the others: what changes back is news to her."""
+        told = self._places.setdefault(organization_id, {})
+        for place, call in enumerate(queue, 1):
+            if told.get(call.id) != place:
+                told[call.id] = None
+
+    def _moment(self, call_ids: Iterable[str]) -> Moment:
+        """These calls as they are, those that live. In a turn.
 
         After the rows were read, never before: what is on the board then is as new as they are.
         """
+        calls = self._board.calls
+        subjects = {call_id: calls[call_id].subject for call_id in call_ids if call_id in calls}
+        return Moment(self._board.clock.now(), subjects, self._situations)
+
+    def _listens(self, agent_id: str) -> bool:
+        status = self._board.agents.get(agent_id)
+        return status is not None and status.streams > 0
+
+    def _look_at_changed(self) -> None:
+        """Who has changed since this was last called. In a turn."""
         with self._lock:
             changed, self._changed = self._changed, set()
-        board = self._board
-        with board.turn():
-            for agent_id in changed & board.agents.keys():
-                self._look_at(board.agents[agent_id])
-            ids = board.calls.keys() if wanted is None else wanted & board.calls.keys()
-            subjects = {call_id: board.calls[call_id].subject for call_id in ids}
-        return Moment(board.clock.now(), subjects, self._situations)
+        for agent_id in changed & self._board.agents.keys():
+            self._look_at(self._board.agents[agent_id])
 
     def _look_at(self, status: AgentStatus) -> None:
         """What decides about her other calls, too: whether it is another than before."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.guard import Situation, Subject, can
+from fsapp.desk.shown import places
 from fsapp.store.tail import Told
 
 __all__ = ["FREE", "Message", "Moment", "Update"]
@@ -69,15 +70,14 @@ class Message:
 class Update:
     """A ``calls`` event: keys that have changed of calls that no event was about.
 
-    ``order`` are the places in the queue, ``moved`` the calls whose place is new, ``due`` the
-    agents for whom every call is told anew.
+    ``moved`` are the calls whose place in the queue is new, with that place, by organization;
+    ``due`` the agents for whom every call of ``moment`` is told anew.
     """
 
     def __init__(
-        self, moment: Moment, order: Mapping[str, int], moved: set[str], due: set[str]
+        self, moment: Moment, moved: Mapping[int, Mapping[str, int]], due: set[str]
     ) -> None:
         self._moment = moment
-        self._order = order
         self._moved = moved
         self._due = due
         self._texts: dict[frozenset[int], bytes | None] = {}
@@ -97,20 +97,25 @@ class Update:
 
     def _all(self, agent: Agent) -> dict[str, Any]:
         situation = self._moment.situation(agent)
+        seen = [
+            subject
+            for subject in self._moment.subjects.values()
+            if agent.serves(subject.call.organization_id)
+        ]
+        order = places(seen)
         return {
-            call_id: {
-                "position": self._order.get(call_id),
+            subject.call.id: {
+                "position": order.get(subject.call.id),
                 "can": can(agent, subject, situation),
             }
-            for call_id, subject in self._moment.subjects.items()
-            if agent.serves(subject.call.organization_id)
+            for subject in seen
         }
 
     def _places(self, agent: Agent) -> dict[str, Any]:
         return {
-            call_id: {"position": self._order[call_id]}
-            for call_id in sorted(self._moved)
-            if agent.serves(self._moment.subjects[call_id].call.organization_id)
+            call_id: {"position": place}
+            for one in sorted(agent.organizations & self._moved.keys())
+            for call_id, place in self._moved[one].items()
         }
 
     def _text(self, calls: dict[str, Any]) -> bytes:

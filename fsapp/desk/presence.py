@@ -52,8 +52,8 @@ class AgentStatus:
 
 
 class Presence:
-    """The agents of a board. Every method is called in a turn; all but ``document`` expect the
-    agent to be touched in it (``Board.status``)."""
+    """The agents of a board. Every method is called in a turn; all but ``document`` and ``asked``
+    expect the agent to be touched in it (``Board.status``)."""
 
     def __init__(
         self, board: Board, clock: Clock, tell: Callable[[Event], object], offline_after: float
@@ -75,6 +75,15 @@ class Presence:
         elif agent.revision >= status.agent.revision:
             status.agent = agent
         return status
+
+    def asked(self, agent: Agent) -> None:
+        """A request of hers. It touches her only if it can change her state: most requests read,
+        and whoever is touched is looked at, and her streams' thread woken, at the turn's end."""
+        status = self.agents.get(agent.id)
+        away = status is None or status.state in (None, AgentState.OFFLINE)
+        if status is None or away or status.agent.revision < agent.revision:
+            status = self._board.status(agent)
+        self.seen(status)
 
     def seen(self, status: AgentStatus) -> None:
         """A sign of life: a request of hers, or the end of a leg or a stream."""

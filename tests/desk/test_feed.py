@@ -167,6 +167,42 @@ def test_a_place_that_others_make_free_is_told(hall: Hall) -> None:
     hall.check()
 
 
+def test_a_place_heard_early_that_changes_back_is_told_again(hall: Hall) -> None:
+    """Who opens a stream is told the places of that moment, before the others are."""
+    rig = hall.rig
+    for name in ("first", "second"):
+        rig.connects(name)
+        rig.clock.advance(1)
+    hall.tell()
+    rig.hangs_up("first")
+    late = hall.enters(ANN)
+    hall.pictures.append(late)
+    assert late.calls["second"]["position"] == 1
+    rig.connects("urgent", variables={"fsapp_priority": "9"})
+    hall.tell()
+    assert late.calls["second"]["position"] == 2
+    hall.check()
+
+
+def test_places_that_changed_while_nobody_listened_are_known_to_who_does(hall: Hall) -> None:
+    rig = hall.rig
+    for agent in (ANN, BOB, OLGA, BOTH):
+        hall.feed.closed(agent)
+    left, hall.pictures = hall.pictures, []
+    for name in ("first", "second"):
+        rig.connects(name)
+        rig.clock.advance(1)
+    hall.tell()
+    nobody = dict(hall.feed._places)
+    hall.pictures = [hall.enters(agent) for agent in (ANN, BOB)]
+    assert left[0].calls == {}
+    assert not any(nobody.values())
+    rig.hangs_up("first")
+    hall.tell()
+    assert hall.pictures[0].calls["second"]["position"] == 1
+    hall.check()
+
+
 def test_who_is_busy_can_take_no_other_call_and_is_told_so(hall: Hall) -> None:
     rig = hall.rig
     rig.connects("waiting")
@@ -259,8 +295,9 @@ def test_a_request_that_changes_nothing_wakes_nobody_up_for_news(hall: Hall) -> 
     hall.rig.connects(CALLER)
     hall.check()
     ann = hall.pictures[0]
-    before = len(ann.names)
+    before, woken = len(ann.names), hall.woken
     hall.rig.desk.perform(ANN, "call/list", {})
+    assert hall.woken == woken
     hall.tell()
     assert len(ann.names) == before
 
