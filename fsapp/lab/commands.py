@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from fsapp.lab import showing
 from fsapp.lab.channel_commands import CHANNEL_COMMANDS
+from fsapp.lab.dialplan import DialplanError
 from fsapp.lab.originate import originate_command
+from fsapp.lab.questions import QUESTIONS
 from fsapp.lab.states import known_cause
 
 if TYPE_CHECKING:
@@ -73,13 +75,17 @@ def strmicroepoch(exchange: Exchange, _argument: str) -> str:
 
 
 def reloadxml(exchange: Exchange, _argument: str) -> str:
-    """Read the dialplan's files again."""
-    exchange.dialplan.reload()
+    """Read the dialplan's files again; what there was stays when they cannot be read."""
+    try:
+        exchange.dialplan.reload()
+    except (DialplanError, OSError) as error:
+        return f"-ERR [{error}]\n"
     return "+OK [Success]\n"
 
 
 COMMANDS: dict[str, Command] = {
     **CHANNEL_COMMANDS,
+    **QUESTIONS,
     "create_uuid": create_uuid,
     "echo": echo,
     "global_getvar": global_getvar,

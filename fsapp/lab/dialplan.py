@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as xml
@@ -65,8 +65,9 @@ class _Hunt:
 class Dialplan:
     """The contexts of one switch.
 
-    ``files`` maps a context to the files it includes, in order; ``extra`` to XML text of further
-    extensions at its end; ``settings`` are the ``$${name}`` that files may use.
+    ``files`` maps a context to the files it includes, in order (of a folder: each ``*.xml`` there
+    when it is read); ``extra`` to XML text of further extensions at its end; ``settings`` are the
+    ``$${name}`` that files may use.
     """
 
     def __init__(
@@ -82,14 +83,21 @@ class Dialplan:
         self.reload()
 
     def reload(self) -> None:
-        """Read the files."""
+        """Read the files. Raises :class:`DialplanError` or ``OSError``, and keeps what it had."""
         self._contexts = {
             context: self._extensions(context) for context in {*self._files, *self._extra}
         }
 
+    def text(self) -> str:
+        """The whole of it as XML, as FreeSWITCH's ``xml_locate dialplan`` shows it."""
+        section = xml.Element("section", name="dialplan")
+        for name, extensions in self._contexts.items():
+            xml.SubElement(section, "context", name=name).extend(extensions)
+        return xml.tostring(section, encoding="unicode")
+
     def _extensions(self, context: str) -> list[xml.Element]:
         extensions: list[xml.Element] = []
-        for path in self._files.get(context, ()):
+        for path in _files(self._files.get(context, ())):
             extensions += self._parse(path.read_text(encoding="utf-8"), str(path))
         extra = self._extra.get(context, "")
         return extensions + self._parse(extra, f"extra extensions of {context}")
@@ -115,6 +123,11 @@ class Dialplan:
             if fits and not truthy(element.get("continue")):
                 break
         return hunt.found
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        yield from sorted(path.glob("*.xml")) if path.is_dir() else (path,)
 
 
 def _visible(text: str) -> str:

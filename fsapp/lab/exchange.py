@@ -49,6 +49,8 @@ class Exchange:
         self.latency = latency
         self.dialplan = dialplan
         self.password = password
+        self.address = ""
+        """Where it listens as Event Socket."""
         self.streams = frozenset(streams)
         self.settings = dict(settings or {})
         self.core_uuid = str(uuid.uuid4())
@@ -75,6 +77,7 @@ class Exchange:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: ControlSession(self), host, port)
         address: tuple[str, int] = self._server.sockets[0].getsockname()[:2]
+        self.address = "{}:{}".format(*address)
         return address
 
     async def stop(self) -> None:

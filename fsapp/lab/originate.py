@@ -119,6 +119,8 @@ async def _dial_one(attempt: Attempt, destination: str) -> Channel | Failure:
             return await _dial_phone(attempt, rest.rpartition("/")[2])
         case "loopback":
             return await _dial_loopback(attempt, rest)
+        case "null":
+            return _dial_nobody(attempt, rest)
         case _:
             return Failure("CHAN_NOT_IMPLEMENTED")
 
@@ -172,6 +174,29 @@ async def _dial_loopback(attempt: Attempt, rest: str) -> Channel | Failure:
     return await _until_answered(attempt, leg)
 
 
+class _Nobody:
+    """The endpoint ``null``: it answers at once, and is silent."""
+
+    def answered(self, channel: Channel) -> None:
+        """Nobody is there."""
+
+    def ringing(self, channel: Channel) -> None:
+        """Nobody is there."""
+
+    def ended(self, channel: Channel) -> None:
+        """Nobody is there."""
+
+
+def _dial_nobody(attempt: Attempt, rest: str) -> Channel | Failure:
+    leg = _new_leg(attempt, rest, _Nobody(), f"null/{rest}")
+    if leg is None:
+        return Failure("DESTINATION_OUT_OF_ORDER")
+    attempt.exchange.launch(leg)
+    leg.answer()
+    leg.flags.discard(Flag.ORIGINATING)
+    return leg
+
+
 def _new_leg(attempt: Attempt, extension: str, endpoint: Endpoint, name: str) -> Channel | None:
     """The outbound channel, with the dial string's variables; None when its uuid is taken."""
     variables = attempt.variables
@@ -218,7 +243,7 @@ async def _until_answered(attempt: Attempt, leg: Channel) -> Channel | Failure:
     def settled() -> bool:
         late = exchange.clock.now() >= until
         gone = caller is not None and not caller.ready
-        return leg.down or leg.is_answered or late or gone
+        return leg.down or leg.is_answered or late or gone or _rings_enough(attempt, leg)
 
     try:
         await _watch(leg, caller, settled)
@@ -226,7 +251,7 @@ async def _until_answered(attempt: Attempt, leg: Channel) -> Channel | Failure:
         timer.cancel()
         if caller is not None:
             leg.watchers.discard(caller)
-    return _outcome(leg, caller)
+    return _outcome(attempt, leg, caller)
 
 
 async def _watch(leg: Channel, caller: Channel | None, settled: object) -> None:
@@ -246,8 +271,14 @@ def _pass_on_ringing(leg: Channel, caller: Channel) -> None:
         caller.ring()
 
 
-def _outcome(leg: Channel, caller: Channel | None) -> Channel | Failure:
-    if leg.is_answered and not leg.down and (caller is None or caller.ready):
+def _rings_enough(attempt: Attempt, leg: Channel) -> bool:
+    """``return_ring_ready``: whoever dials wants to know no more than that it rings."""
+    return leg.is_ringing and attempt.variables.get("return_ring_ready") == "true"
+
+
+def _outcome(attempt: Attempt, leg: Channel, caller: Channel | None) -> Channel | Failure:
+    there = leg.is_answered or _rings_enough(attempt, leg)
+    if there and not leg.down and (caller is None or caller.ready):
         leg.flags.discard(Flag.ORIGINATING)
         return leg
     if leg.down:

@@ -4,7 +4,10 @@ No app takes part: the tests call extension `tone`, which the suite's own dialpl
 the switch dial phones by itself.
 """
 
+import re
+import time
 from collections.abc import Callable, Iterator
+from xml.etree.ElementTree import fromstring
 
 import pytest
 
@@ -196,3 +199,59 @@ def test_an_outside_party_is_reached_through_the_default_context(switch: Switch)
     outside.wait_up()
     outside.hang_up()
     outside.wait_down()
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("module_exists mod_dptools", "true"),
+        ("module_exists mod_of_nobody", "false"),
+        ("file_exists /", "true"),
+        ("file_exists /nowhere/music.wav", "false"),
+        ("user_data 1999@127.0.0.1 param dial-string", "-ERR no reply"),
+        ("sofia_contact */1999@127.0.0.1", "error/user_not_registered"),
+        ("xml_locate nothing", "can't find anything"),
+        ("timer_test 0 10", "parameter missing: <10|20|40|60|120> [<1..200>] [<timer_name>]"),
+        ("timer_test 20 10 nobodys", "Timer Error!"),
+    ],
+)
+def test_what_it_is_asked_about_itself(switch: Switch, question: str, answer: str):
+    assert switch.api(question) == answer
+
+
+def test_it_shows_its_dialplan_and_its_event_socket(switch: Switch):
+    section = fromstring(switch.api("xml_locate dialplan"))
+    contexts = {context.get("name"): context for context in section.iter("context")}
+    for name in ("public", "default"):
+        extensions = {extension.get("name") for extension in contexts[name].iter("extension")}
+        assert {"fsapp_inbound", "fsapp_return"} <= extensions
+    question = "xml_locate configuration configuration name event_socket.conf"
+    parameters = fromstring(switch.api(question)).iter("param")
+    values = {parameter.get("name"): parameter.get("value") for parameter in parameters}
+    port = switch.control_address.rpartition(":")[2]
+    assert (values["listen-ip"], values["listen-port"]) == ("127.0.0.1", port)
+    assert values["password"] == switch.control_password
+
+
+def test_it_has_the_time_and_a_timer(switch: Switch):
+    assert abs(int(switch.api("strepoch")) - time.time()) < 5
+    answer = re.fullmatch(
+        r"Avg: ([0-9.]+)ms Total Time: ([0-9.]+)ms", switch.api("timer_test 20 5 soft")
+    )
+    assert answer is not None
+    assert 99 < float(answer[2]) < 5000
+    assert float(answer[1]) == pytest.approx(float(answer[2]) / 5, abs=0.01)
+
+
+def test_nobody_can_be_dialled_and_answers_at_once(switch: Switch):
+    assert switch.api("originate {origination_uuid=nobody}null/x &park") == "+OK nobody"
+    assert [row["uuid"] for row in switch.channels()] == ["nobody"]
+
+
+def test_a_phone_can_be_rung_until_it_says_so(switch: Switch, phone: PhoneLine):
+    phone.stays_silent()
+    ring = "originate {return_ring_ready=true,originate_timeout=5}user/1101 &hangup"
+    assert switch.api(ring).startswith("+OK ")
+    phone.wait_down()
+    phone.is_busy()
+    assert switch.api(ring) == "-ERR USER_BUSY"
