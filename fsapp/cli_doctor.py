@@ -38,7 +38,21 @@ def _print_lines(findings: Iterable[Finding]) -> list[Finding]:
         if finding.mend:
             sys.stdout.write(f"{'':>10}-> {finding.mend}\n")
         sys.stdout.flush()
-    problems = sum(finding.verdict is Verdict.PROBLEM for finding in shown)
-    verdict = f"{problems} to be mended, the first one first" if problems else "nothing to mend"
-    sys.stdout.write(f"\n{verdict}\n")
+    sys.stdout.write(f"\n{_verdict(shown)}\n")
     return shown
+
+
+def _verdict(shown: list[Finding]) -> str:
+    problems = sum(finding.verdict is Verdict.PROBLEM for finding in shown)
+    warnings = sum(finding.verdict is Verdict.WARNING for finding in shown)
+    if problems == 1:
+        return "1 thing must be mended"
+    if problems:
+        return f"{problems} things must be mended, the first one first"
+    if warnings:
+        return f"nothing must be mended; look at the {_counted(warnings)}"
+    return "nothing to mend"
+
+
+def _counted(warnings: int) -> str:
+    return "warning" if warnings == 1 else f"{warnings} warnings"

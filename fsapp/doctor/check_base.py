@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from ipaddress import ip_address
 from pathlib import Path
 
 from fsapp.calls.agent import Agent
@@ -14,32 +12,37 @@ from fsapp.doctor.freeswitch import FreeSwitch
 from fsapp.settings import Settings
 from fsapp.store.agents import Agents
 from fsapp.store.database import Database
+from fsapp.store.inspection import inspect
 from fsapp.switch.login import LoginRefused
 from fsapp.switch.wire import BadFrame
 
-__all__ = ["connect", "password", "roster"]
-
-KNOWN_PASSWORD = "ClueCon"
-WRITE_SECONDS = 2.0
+__all__ = ["connect", "roster"]
 
 
-def roster(settings: Settings) -> tuple[tuple[Agent, ...], Finding]:
-    """The agents on record, and whether the database can be used."""
-    path = Path(settings.database.path)
+def roster(settings: Settings) -> tuple[tuple[Agent, ...] | None, Finding]:
+    """The agents on record, ``None`` when they cannot be read; and whether the database can be
+    used."""
+    path = settings.database.path
     if not path.is_file():
-        mend = "add the first agent (fsapp agent add), or correct database.path"
-        return (), problem("database", f"{path.absolute()} does not exist.", mend)
+        mend = "add the first agent (fsapp agent add) where fsapp runs, or correct database.path"
+        return None, problem("database", f"{path.absolute()} does not exist.", mend)
+    found = inspect(path)
+    if found.trouble is not None:
+        what, _, mend = found.trouble.partition("; ")
+        return None, problem("database", f"{what}.", mend or "see who may write it")
+    agents = _agents(path)
+    if found.outdated:
+        mend = "fsapp brings it up to date when it starts; keep a copy of the file as it is"
+        return agents, warning("database", f"{path} was written by an older fsapp.", mend)
+    return agents, good("database", f"{path} can be read and written.")
+
+
+def _agents(path: Path) -> tuple[Agent, ...] | None:
     try:
         with closing(Database(path)) as database:
-            database.open()
-            why = database.why_not_writable(WRITE_SECONDS)
-            agents = tuple(Agents(database).all())
-    except sqlite3.Error as error:
-        return (), problem("database", f"{path} cannot be used: {error}.", "see who may write it")
-    if why is not None:
-        mend = "make the file and its folder writable for fsapp's user"
-        return agents, problem("database", f"{path} cannot be written: {why}.", mend)
-    return agents, good("database", f"{path} can be read and written.")
+            return tuple(Agents(database).all())
+    except sqlite3.Error:  # of an older fsapp: what a table lacks comes when fsapp starts
+        return None
 
 
 def connect(settings: Settings) -> tuple[FreeSwitch | None, Finding]:
@@ -50,30 +53,9 @@ def connect(settings: Settings) -> tuple[FreeSwitch | None, Finding]:
     try:
         switch = FreeSwitch.connect(host, port, settings.control.password, limit)
     except LoginRefused as refusal:
-        return None, problem(
-            "event-socket", f"{where} {refusal}.", "see conf/event_socket.conf.xml"
-        )
+        what, _, mend = str(refusal).partition(": ")
+        return None, problem("event-socket", f"{where} {what}.", mend)
     except (OSError, BadFrame) as error:
         mend = "start FreeSWITCH with mod_event_socket, or correct control.address"
         return None, problem("event-socket", f"{where} does not answer: {error}.", mend)
     return switch, good("event-socket", f"{where} answers and takes the password.")
-
-
-def password(settings: Settings) -> Iterator[Finding]:
-    """Everybody knows FreeSWITCH's default password; whoever gets in runs programs there."""
-    if settings.control.password != KNOWN_PASSWORD:
-        yield good("password", "The control password is one of your own.")
-        return
-    mend = "change it in event_socket.conf.xml and control.password"
-    what = "The control password is FreeSWITCH's default, which everybody knows"
-    if _is_loopback(settings.control.address.host):
-        yield warning("password", f"{what}; users of this machine can get in.", mend)
-    else:
-        yield problem("password", f"{what}, and it is reached over the network.", mend)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

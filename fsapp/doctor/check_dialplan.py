@@ -6,58 +6,90 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from xml.etree.ElementTree import Element, ParseError
 
 from fsapp.doctor import dialplan
 from fsapp.doctor.deployment import Deployment
-from fsapp.doctor.dialplan import Entry
+from fsapp.doctor.dialplan import RETURN_POINT, Entry
 from fsapp.doctor.finding import Finding, good, problem, unknown, warning
-from fsapp.settings import Address
-from fsapp.switch import commands
+from fsapp.settings import Address, Outbound, Settings
 
-__all__ = ["check", "inbound"]
+__all__ = ["ASYNC_FULL", "check", "inbound"]
 
-COPY = "copy dialplan/fsapp_inbound.xml and dialplan/fsapp_return.xml there and reloadxml"
+ASYNC_FULL = ["async", "full"]
+COPY = "copy dialplan/fsapp_inbound.xml and dialplan/fsapp_return.xml there, and: reloadxml"
+ADDRESS = "set the global variable fsapp_socket, or outbound.listen and outbound.advertise"
 _ANY = ("0.0.0.0", "[::]", "::")
 
 
-def inbound(deployment: Deployment) -> list[tuple[Entry, Element]]:
-    """The extensions that hand new calls to this fsapp, each with its context."""
-    return [
-        (entry, context)
-        for entry, context in _entries(deployment)
-        if not entry.is_return_point and _is_ours(deployment, entry)
-    ]
+@dataclass(frozen=True)
+class Found:
+    """The dialplan's contexts and the extensions with a ``socket``, by what they are for."""
+
+    contexts: dict[str, Element]
+    new: list[Entry]
+    """Take new calls."""
+    back: list[Entry]
+    """Return points."""
+
+
+def inbound(deployment: Deployment) -> Iterator[tuple[Entry, Element]]:
+    """The extensions whose new calls this fsapp can take, each with its context."""
+    found = _read(deployment)
+    for entry in found.new:
+        context = found.contexts[entry.context]
+        reached = dialplan.taken_by(entry, context) is None
+        if reached and entry.arguments.split() == ASYNC_FULL and _is_ours(deployment, entry):
+            yield entry, context
 
 
 def check(deployment: Deployment) -> Iterator[Finding]:
     """Entry, address, fallback, return point and its pause, in every context."""
     try:
-        entries = _entries(deployment)
+        found = _read(deployment)
     except ParseError as error:
         yield unknown("dialplan", f"FreeSWITCH's dialplan cannot be read: {error}.")
         return
-    new = [entry for entry, _ in entries if not entry.is_return_point]
-    back = [entry for entry, _ in entries if entry.is_return_point]
-    if not new:
-        what = "No extension of the XML dialplan hands calls to an outbound socket."
-        yield problem("dialplan", what, f"into the context your calls arrive in: {COPY}")
-    for entry in new:
-        yield from _of_entry(deployment, entry)
-    yield from _return_points(deployment, {entry.context for entry in new}, back)
-
-
-def _of_entry(deployment: Deployment, entry: Entry) -> Iterator[Finding]:
-    where = f"Extension {entry.name} in context {entry.context}"
-    ours = deployment.settings.outbound.advertise
-    if not _is_ours(deployment, entry):
-        what = f"{where} connects to {'|'.join(entry.addresses)}; fsapp listens at {ours}."
-        mend = "set the global variable fsapp_socket, or outbound.listen and outbound.advertise"
-        yield warning("dialplan", what, f"if it is meant for fsapp: {mend}")
+    ours = [entry for entry in found.new if _is_ours(deployment, entry)]
+    if not ours:
+        yield _nothing_leads_here(deployment, found)
         return
-    yield good("dialplan", f"{where} hands calls to fsapp at {ours}.")
-    if entry.arguments.split() != ["async", "full"]:
-        mend = f'write data="{ours} async full"'
+    for entry in ours:
+        yield from _of_entry(deployment.settings.outbound, entry, found.contexts[entry.context])
+    for entry in found.new:
+        if entry not in ours and entry.name.startswith("fsapp"):
+            where = f"Extension {entry.name} in context {entry.context}"
+            ours_is = deployment.settings.outbound.advertise
+            what = f"{where} connects to {'|'.join(entry.addresses)}; fsapp listens at {ours_is}."
+            yield warning("dialplan", what, f"if it is meant for this fsapp: {ADDRESS}")
+    needed = {entry.context for entry in ours} | {deployment.settings.dialplan.context}
+    yield from _return_points(deployment, needed, found)
+    yield from _overflow(deployment.settings, found, ours)
+
+
+def _nothing_leads_here(deployment: Deployment, found: Found) -> Finding:
+    if not found.new:
+        what = "No extension of the XML dialplan hands calls to an outbound socket."
+        return problem("dialplan", what, f"into the context your calls arrive in: {COPY}")
+    where = " and ".join(
+        f"extension {entry.name} in context {entry.context} connects to {'|'.join(entry.addresses)}"
+        for entry in found.new
+    )
+    ours = deployment.settings.outbound.advertise
+    return problem("dialplan", f"No call gets to fsapp at {ours}: {where}.", ADDRESS)
+
+
+def _of_entry(outbound: Outbound, entry: Entry, context: Element) -> Iterator[Finding]:
+    where = f"Extension {entry.name} in context {entry.context}"
+    taker = dialplan.taken_by(entry, context)
+    if taker is None:
+        yield good("dialplan", f"{where} hands calls to fsapp at {outbound.advertise}.")
+    else:
+        what = f"{where} is never reached: extension {taker} takes its numbers before."
+        yield problem("dialplan", what, "put it before that one, or use other numbers")
+    if entry.arguments.split() != ASYNC_FULL:
+        mend = f'write data="{outbound.advertise} async full"'
         yield problem("socket", f"{where} connects without `async full`.", mend)
     if not entry.resumes:
         mend = "set socket_resume=true before the socket, as dialplan/fsapp_inbound.xml does"
@@ -67,34 +99,56 @@ def _of_entry(deployment: Deployment, entry: Entry) -> Iterator[Finding]:
         yield problem("fallback", f"{where} hangs up when fsapp is away: nothing follows.", mend)
 
 
-def _return_points(
-    deployment: Deployment, needed: set[str], back: list[Entry]
-) -> Iterator[Finding]:
-    there = {entry.context for entry in back}
-    for context in sorted({*needed, deployment.settings.dialplan.context} - there):
+def _return_points(deployment: Deployment, needed: set[str], found: Found) -> Iterator[Finding]:
+    there = {entry.context for entry in found.back}
+    for context in sorted(needed - there):
         what = f"Context {context} has no extension fsapp_return, where calls come back to."
         yield problem("return", what, COPY)
-    for entry in back:
-        where = f"The return point in context {entry.context}"
-        if not _is_ours(deployment, entry):
-            what = f"{where} connects to {'|'.join(entry.addresses)}."
-            yield problem("return", what, "let it name fsapp's address, as the inbound extension")
-        elif not dialplan.pauses(entry) or not dialplan.leads_back(entry):
-            what = f"{where} does not pause and come back to itself."
-            yield problem("return", what, "use dialplan/fsapp_return.xml unchanged")
-        else:
-            yield good("return", f"{where} offers calls again and again, with a pause.")
+    for entry in found.back:
+        yield _return_point(deployment, entry, found.contexts[entry.context])
 
 
-def _entries(deployment: Deployment) -> list[tuple[Entry, Element]]:
-    text = deployment.switch.ask(commands.api_question("xml_locate", "dialplan"))
-    value = deployment.switch.ask(commands.api_question("global_getvar", "fsapp_socket"))
+def _return_point(deployment: Deployment, entry: Entry, context: Element) -> Finding:
+    where = f"The return point in context {entry.context}"
+    unchanged = "use dialplan/fsapp_return.xml unchanged"
+    taker = dialplan.taken_by(entry, context, RETURN_POINT)
+    if taker is not None:
+        what = f"{where} is never reached: extension {taker} takes fsapp_return before."
+        return problem("return", what, "put it before that one")
+    if not _is_ours(deployment, entry):
+        what = f"{where} connects to {'|'.join(entry.addresses)}."
+        return problem("return", what, "let it name fsapp's address, as the inbound extension")
+    if not dialplan.leads_back(entry):
+        return problem("return", f"{where} does not lead back to itself.", unchanged)
+    if not dialplan.pauses(entry):
+        what = f"{where} has no pause: while fsapp is away it keeps a processor busy."
+        return problem("return", what, unchanged)
+    return good("return", f"{where} offers calls again and again, with a pause.")
+
+
+def _overflow(settings: Settings, found: Found, ours: list[Entry]) -> Iterator[Finding]:
+    """Does ``queue.overflow_to`` exist? FreeSWITCH hangs up on who is sent elsewhere."""
+    if not settings.queue.overflow_after:
+        return
+    extension, *words = settings.queue.overflow_to.split()
+    named = words[1:] or sorted({entry.context for entry in ours})
+    for name in named:
+        context = found.contexts.get(name)
+        if context is None or not dialplan.has(context, extension):
+            what = f"Callers who overflow are hung up on: context {name} has no {extension}."
+            yield problem("overflow", what, "add that extension, or correct queue.overflow_to")
+
+
+def _read(deployment: Deployment) -> Found:
+    """Raises ``ParseError``."""
+    value = deployment.ask("global_getvar", "fsapp_socket")
     variables = {"fsapp_socket": "" if value.startswith("-ERR") else value}
-    return [
-        (entry, context)
-        for context in dialplan.contexts(text).values()
-        for entry in dialplan.entries(context, variables)
+    contexts = dialplan.contexts(deployment.ask("xml_locate", "dialplan"))
+    all_ = [
+        entry for context in contexts.values() for entry in dialplan.entries(context, variables)
     ]
+    new = [entry for entry in all_ if not entry.is_return_point]
+    return Found(contexts, new, [entry for entry in all_ if entry.is_return_point])
 
 
 def _is_ours(deployment: Deployment, entry: Entry) -> bool:

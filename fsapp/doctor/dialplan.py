@@ -2,7 +2,7 @@
 
 The law of this file: values in, values out. It judges nothing; ``check_dialplan.py`` does.
 Extensions are taken as FreeSWITCH takes them: in their order, the first that matches and does not
-say ``continue`` ends the search.
+say ``continue`` ends the search. Where that depends on more than the number, nobody is accused.
 """
 
 from __future__ import annotations
@@ -13,10 +13,23 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-__all__ = ["Entry", "contexts", "entries", "leads_back", "number_for", "pauses"]
+__all__ = [
+    "RETURN_POINT",
+    "Entry",
+    "contexts",
+    "entries",
+    "has",
+    "leads_back",
+    "number_for",
+    "pauses",
+    "taken_by",
+]
 
 RETURN_POINT = "fsapp_return"
 _VARIABLE = re.compile(r"\$?\$\{([A-Za-z_]\w*)\}")
+_LITERAL = re.compile(r"\+?[0-9]{3,}")
+_QUIET = frozenset({"set", "export", "unset", "log", "info"})
+"""Applications that lead a call nowhere."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +54,11 @@ class Entry:
 
     @property
     def goes_on(self) -> bool:
-        """Whether anything follows the socket, for when nobody answers there."""
+        """Whether the call is led anywhere after the socket, for when nobody answers there."""
         applications = [action.get("application") for action in _actions(self.extension)]
         last = max(place for place, name in enumerate(applications) if name == "socket")
-        return last < len(applications) - 1
+        led = [name for name in applications[last + 1 :] if name not in _QUIET]
+        return bool(led) and led[0] != "hangup"
 
     @property
     def resumes(self) -> bool:
@@ -81,30 +95,87 @@ def leads_back(entry: Entry) -> bool:
     return last.get("application") == "transfer" and target == RETURN_POINT
 
 
+def has(context: Element, destination: str) -> bool:
+    """Whether any extension of the context takes this destination."""
+    return any(
+        _takes(extension, destination) or _surely_takes(extension, destination)
+        for extension in context.iter("extension")
+    )
+
+
 def number_for(entry: Entry, context: Element) -> str | None:
     """A number that reaches this extension, and no other one before it; ``None``: there is none.
 
     Extensions with other conditions than the destination count as if those were true.
     """
-    for number in map(str, range(100, 100_000)):
-        if not _takes(entry.extension, number):
-            continue
-        first = next(
-            one
-            for one in context.iter("extension")
-            if one is entry.extension or (_takes(one, number) and one.get("continue") != "true")
-        )
-        if first is entry.extension:
-            return number
-    return None
+    return next(
+        (
+            number
+            for number in _numbers(entry)
+            if not any(
+                _takes(one, number) and one.get("continue") != "true"
+                for one in _before(entry, context)
+            )
+        ),
+        None,
+    )
+
+
+def taken_by(entry: Entry, context: Element, destination: str | None = None) -> str | None:
+    """The extension that takes ``destination`` (unless given, each of this one's numbers) before
+    it; ``None`` when calls can get here, or that depends on more than their number."""
+    taker = None
+    for number in [destination] if destination else _numbers(entry):
+        takers = (one for one in _before(entry, context) if _surely_takes(one, number))
+        taker = next(takers, None)
+        if taker is None:
+            return None
+    return None if taker is None else taker.get("name", "?")
+
+
+def _numbers(entry: Entry) -> Iterator[str]:
+    """What the extension takes: what its expression spells out, then any of three to five
+    digits."""
+    spelt = _LITERAL.findall(_destination(entry.extension).replace("\\+", "+"))
+    for number in (*spelt, *map(str, range(100, 100_000))):
+        if _takes(entry.extension, number):
+            yield number
+
+
+def _before(entry: Entry, context: Element) -> Iterator[Element]:
+    for extension in context.iter("extension"):
+        if extension is entry.extension:
+            return
+        yield extension
+
+
+def _surely_takes(extension: Element, destination: str) -> bool:
+    """Whether it takes the destination whatever else there is to a call."""
+    conditions = extension.findall("condition")
+    holds = (_surely_holds(condition, destination) for condition in conditions)
+    return bool(conditions) and extension.get("continue") != "true" and all(holds)
+
+
+def _surely_holds(condition: Element, destination: str) -> bool:
+    if set(condition.attrib) - {"field", "expression"} or condition.find("condition") is not None:
+        return False
+    field = condition.get("field")
+    expression = condition.get("expression", "")
+    return field is None or (field == "destination_number" and _matches(expression, destination))
+
+
+def _destination(extension: Element) -> str:
+    """The expression of its first condition on the destination."""
+    for condition in extension.iter("condition"):
+        if condition.get("field") == "destination_number":
+            return condition.get("expression", "")
+    return ""
 
 
 def _takes(extension: Element, destination: str) -> bool:
     """Whether its first condition on the destination lets this one through."""
-    for condition in extension.iter("condition"):
-        if condition.get("field") == "destination_number":
-            return _matches(condition.get("expression", ""), destination)
-    return False
+    expression = _destination(extension)
+    return bool(expression) and _matches(expression, destination)
 
 
 def _matches(expression: str, text: str) -> bool:

@@ -19,7 +19,7 @@ from fsapp.store.schema import MIGRATIONS
 from fsapp.store.trouble import DatabaseTrouble, explain
 from fsapp.store.writer import Writer, WriterStopped, Written
 
-__all__ = ["Database"]
+__all__ = ["Database", "check"]
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ class Database:
     def _prepare(self) -> None:
         database = self._connect(create=True)
         try:
-            _check(database, self.path)
+            check(database, self.path)
             database.enable_wal()
             # At once or not at all, and not beside another process that does the same.
             database.execute("BEGIN IMMEDIATE")
@@ -172,8 +172,8 @@ def _touch(database: sqlite_utils.Database) -> None:
     database.execute("PRAGMA user_version=0")
 
 
-def _check(database: sqlite_utils.Database, path: Path) -> None:
-    """Refuses a damaged file, and one of a newer fsapp, before anything is changed."""
+def check(database: sqlite_utils.Database, path: Path) -> None:
+    """Refuses a damaged file, and one of a newer fsapp, with :class:`DatabaseTrouble`."""
     found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         what = " ".join(found.split())

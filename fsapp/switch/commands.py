@@ -266,6 +266,7 @@ QUESTIONS = frozenset(
     {
         "file_exists",
         "global_getvar",
+        "local_stream show",
         "module_exists",
         "sofia_contact",
         "strepoch",
@@ -295,6 +296,8 @@ def api_originate_to_extension(
     return f"api originate {_dialled(dial_string, variables)} {target}\n\n"
 
 
-def api_ring(dial_string: str, variables: Variables) -> str:
-    """Rings a phone, waits for the answer, and hangs up at once."""
+def api_ring(dial_string: str, seconds: int) -> str:
+    """Rings a phone until it says that it rings (or is answered), for at most ``seconds``, and
+    hangs up at once."""
+    variables = {"return_ring_ready": "true", "originate_timeout": str(seconds)}
     return f"api originate {_dialled(dial_string, variables)} &hangup\n\n"

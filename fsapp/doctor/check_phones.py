@@ -1,0 +1,65 @@
+"""Is every agent's phone there, and does it answer when it is rung?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fsapp.calls.agent import Agent
+from fsapp.doctor.deployment import Deployment
+from fsapp.doctor.finding import Finding, good, problem, unknown
+from fsapp.switch import commands
+from fsapp.switch.commands import BadArgument
+
+__all__ = ["phones", "ring"]
+
+RING_SECONDS = 5
+_USER = re.compile(r"user/([\w.+-]+)(?:@([\w.-]+))?")
+
+
+def phones(deployment: Deployment) -> Iterator[Finding]:
+    """Is every agent's phone registered? What has another dial string can only be rung."""
+    if deployment.agents is None:
+        yield unknown("phones", "Whose phones are to be looked at is not known.")
+        return
+    if not deployment.agents:
+        mend = "fsapp agent add ID --name N --phone user/1000"
+        yield problem("phones", "There are no agents.", mend)
+    for agent in deployment.agents:
+        yield _phone(deployment, agent)
+
+
+def _phone(deployment: Deployment, agent: Agent) -> Finding:
+    whose = f"{agent.id}'s phone {agent.phone}"
+    user = _USER.fullmatch(agent.phone)
+    if user is None:
+        return unknown("phones", f"{whose} is no user of the directory; --ring-phones tries it.")
+    domain = user[2] or deployment.ask("global_getvar", "domain")
+    dial_string = deployment.ask("user_data", f"{user[1]}@{domain}", "param", "dial-string")
+    if not dial_string or dial_string.startswith("-ERR"):
+        mend = f"add it to the directory, or correct {agent.id}'s --phone"
+        return problem("phones", f"{whose} is no user of domain {domain}.", mend)
+    if "sofia_contact" not in dial_string:
+        return unknown("phones", f"{whose} needs no registration; --ring-phones tries it.")
+    contact = deployment.ask("sofia_contact", f"*/{user[1]}@{domain}")
+    if contact.startswith(("error/", "-ERR")) or not contact:
+        mend = "switch it on, and see its account, password and server"
+        return problem("phones", f"{whose} is not registered.", mend)
+    return good("phones", f"{whose} is registered.")
+
+
+def ring(deployment: Deployment) -> Iterator[Finding]:
+    """Rings every agent's phone for a moment, one after the other: until it says that it rings."""
+    for agent in deployment.agents or ():
+        whose = f"{agent.id}'s phone {agent.phone}"
+        try:
+            command = commands.api_ring(agent.phone, RING_SECONDS)
+        except BadArgument as error:
+            yield problem("ring", f"{whose} cannot be rung: {error}.", "correct its --phone")
+            continue
+        answer = deployment.switch.ask(command, RING_SECONDS + 2)
+        if answer.startswith("+OK"):
+            yield good("ring", f"{whose} rings.")
+        else:
+            cause = answer.removeprefix("-ERR").strip()
+            yield problem("ring", f"{whose} cannot be rung: {cause}.", "see the phone")
