@@ -10,6 +10,7 @@ import pytest
 
 from .actors import Agent, Callers, Desk, Phone
 from .app import App, AppKeeper, Settings
+from .doctor_stage import Stage, build
 from .switches.base import Switch, SwitchUnavailable
 from .wait import wait_until
 
@@ -211,6 +212,23 @@ def roster(prepared: tuple[Path, dict[str, str]]) -> Iterator[dict[str, Agent]]:
     yield agents
     for agent in agents.values():
         agent.client.close()
+
+
+@pytest.fixture(scope="module")
+def stage(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    sounds: dict[str, str],
+) -> Iterator[Stage]:
+    """A deployment of its own for `fsapp doctor`, which is right."""
+    try:
+        built = build(
+            tmp_path_factory.mktemp("stage"), chosen_switch(request.config), sounds["music"]
+        )
+    except SwitchUnavailable as reason:
+        pytest.exit(f"no acceptance run: {reason}", 1)
+    yield built
+    built.stop()
 
 
 @pytest.fixture

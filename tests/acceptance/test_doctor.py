@@ -1,76 +1,78 @@
-"""`fsapp doctor` on the suite's own deployment: right is called right, wrong is named."""
+"""`fsapp doctor` on a right deployment finds nothing to blame, and disturbs nobody unasked."""
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from .doctor_stage import Report, Stage
+from .switches.base import EventSocketSwitch
+from .wait import wait_until
 
-import pytest
-
-from .actors import Desk
-from .app import App, run_fsapp, variables
-from .switches.base import Switch
-
-pytestmark = pytest.mark.freeswitch_only("the doctor reads FreeSWITCH's own configuration")
-
-
-def examined(app: App, *options: str, **extra: str) -> tuple[int, list[dict[str, Any]]]:
-    """Exit status and findings."""
-    environment: Mapping[str, str] = {**variables(app.settings), **extra}
-    done = run_fsapp("doctor", "--json", *options, directory=app.directory, **environment)
-    assert done.stderr == ""
-    return done.returncode, json.loads(done.stdout)["findings"]
-
-
-def verdicts(findings: list[dict[str, Any]], check: str) -> set[str]:
-    return {finding["verdict"] for finding in findings if finding["check"] == check}
+CHECKS = [
+    "settings",
+    "database",
+    "event-socket",
+    "password",
+    "modules",
+    "dialplan",
+    "return",
+    "music",
+    "timer",
+    "phones",
+    "time",
+    "fsapp",
+    "call",
+]
 
 
-def test_the_suites_deployment_is_right(desk: Desk, app: App):
-    status, findings = examined(app)
-    problems = [finding for finding in findings if finding["verdict"] == "problem"]
-    # There is no user at the extensions of these two.
-    assert [finding["what"].split("'")[0] for finding in problems] == ["ghost", "watch"]
-    assert status == 1
-    for check in ("settings", "database", "event-socket", "modules", "dialplan", "return", "timer"):
-        assert verdicts(findings, check) == {"ok"}, check
+def in_order(report: Report) -> list[str]:
+    """The names of the checks in the order of their first findings."""
+    return list(dict.fromkeys(finding["check"] for finding in report.findings))
 
 
-def test_one_call_goes_through_the_real_dialplan_and_back(desk: Desk, app: App):
-    _, findings = examined(app)
-    calls = [finding for finding in findings if finding["check"] == "call"]
-    assert [finding["verdict"] for finding in calls] == ["ok", "ok"], calls
-    assert desk.calls() == []
+def test_a_right_deployment_has_nothing_to_mend(stage: Stage):
+    report = stage.examined()
+    assert report.blamed == []
+    assert report.status == 0
+    assert in_order(report) == CHECKS
 
 
-def test_it_makes_no_call_when_told_so(desk: Desk, app: App):
-    _, findings = examined(app, "--no-call")
-    assert verdicts(findings, "call") == set()
+def test_it_says_in_which_contexts_the_dialplan_hands_calls_over(stage: Stage):
+    said = " ".join(stage.examined("--no-call").of("dialplan"))
+    for context in ("public", "default"):
+        assert f"fsapp_inbound in context {context} hands calls to fsapp" in said
+    assert stage.switch.outbound_address in said
 
 
-def test_a_wrong_password_is_the_first_thing_to_mend(desk: Desk, app: App):
-    status, findings = examined(app, FSAPP_CONTROL_PASSWORD="wrong")
-    assert (status, verdicts(findings, "event-socket")) == (1, {"problem"})
-    assert "control.password" in json.dumps(findings)
+def test_a_call_goes_through_the_real_dialplan_of_each_context_and_leaves_nothing(stage: Stage):
+    assert [" was queued in " in what for what in stage.examined().of("call")] == [True, True]
+    assert isinstance(stage.switch, EventSocketSwitch)
+    stage.switch.wait_idle()
 
 
-def test_a_socket_that_leads_elsewhere_is_named(desk: Desk, app: App):
-    status, findings = examined(app, FSAPP_OUTBOUND_LISTEN="127.0.0.1:8085")
-    assert (status, verdicts(findings, "dialplan")) == (1, {"warning"})
-    assert verdicts(findings, "return") == {"problem"}
+def test_no_call_is_made_and_no_phone_is_rung_unless_wanted(stage: Stage):
+    report = stage.examined("--no-call")
+    assert "call" not in in_order(report)
+    assert "ring" not in in_order(report)
 
 
-def test_agents_phones_are_rung_when_asked_for(desk: Desk, app: App, switch: Switch):
-    switch.phone("1101").answers()
-    switch.phone("1102").is_busy()
-    _, findings = examined(app, "--no-call", "--ring-phones")
-    rung = {
-        finding["what"].split("'")[0]: finding for finding in findings if finding["check"] == "ring"
-    }
-    assert rung["anna"]["verdict"] == "ok"
-    assert "USER_BUSY" in rung["bente"]["what"]
+def test_phones_are_rung_for_a_moment_when_asked_for(stage: Stage):
+    report = stage.examined("--no-call", "--ring-phones")
+    assert report.blamed == []
+    assert [what.rpartition(" ")[2] for what in report.of("ring")] == ["rings.", "rings."]
+    for extension in ("1101", "1102"):
+        wait_until(
+            lambda extension=extension: not stage.switch.phone(extension).legs(),
+            promise=f"{extension} has stopped",
+        )
 
 
-def test_settings_that_are_wrong_end_it_at_once(desk: Desk, app: App, tmp_path: Path):
-    status, findings = examined(app, FSAPP_HTTP_LISTEN="nowhere")
-    assert (status, [finding["check"] for finding in findings]) == (1, ["settings"])
+def test_people_get_sentences_and_what_to_do(stage: Stage):
+    done = stage.printed(FSAPP_CONTROL_PASSWORD="wrong")
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert lines[2].startswith(" problem  FreeSWITCH's Event Socket at ")
+    assert lines[3].startswith("          -> set control.password ")
+    assert lines[-1] == "1 thing must be mended"
+
+
+def test_what_is_right_is_said_too(stage: Stage):
+    done = stage.printed("--no-call")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "nothing to mend"

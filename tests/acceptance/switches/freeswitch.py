@@ -17,7 +17,8 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from functools import cached_property
 from pathlib import Path
 from uuid import uuid4
 
@@ -60,11 +61,22 @@ class FreeSwitch(EventSocketSwitch):
     """A Switch (see base.py): one FreeSWITCH process with its own configuration and ports."""
 
     name = "freeswitch"
-    control_password = "ClueCon"
 
-    def __init__(self, *, embedded: bool = False, settings_file: Path | None = None) -> None:
-        """``embedded``: with the app inside, started with ``settings_file`` if there is one."""
+    def __init__(
+        self,
+        *,
+        embedded: bool = False,
+        settings_file: Path | None = None,
+        shipped: Path = SHIPPED,
+        password: str = "ClueCon",
+        registering: Container[str] = (),
+    ) -> None:
+        """``embedded``: with the app inside, started with ``settings_file`` if there is one. The
+        ``shipped`` folder's conf/ holds this ``password``; ``registering`` phones must register."""
         self._program = freeswitch_program()
+        self._shipped = shipped
+        self.control_password = password
+        self._registering = registering
         self._modules = ("mod_python3",) if embedded else ()
         self._settings_file = settings_file
         kept = os.environ.get("FSAPP_FREESWITCH_DIRECTORY")
@@ -79,6 +91,11 @@ class FreeSwitch(EventSocketSwitch):
         self._is_frozen = False
 
     @property
+    def sip_address(self) -> str:
+        """Where it takes SIP."""
+        return f"127.0.0.1:{self._sip_port}"
+
+    @property
     def watch(self) -> ChannelWatch:
         """What its channels are doing."""
         assert self._watch is not None, "FreeSWITCH is not running"
@@ -87,11 +104,21 @@ class FreeSwitch(EventSocketSwitch):
     def start(self) -> None:
         try:
             self.sipps.start()
-            write_configuration(self.directory, self._globals(), self._modules)
+            self.configure()
             self._launch()
         except BaseException:
             self.stop()
             raise
+
+    def configure(self, **variables: str) -> None:
+        """Write its configuration, with these preprocessor variables otherwise than usual."""
+        write_configuration(
+            self.directory,
+            {**self._globals, **variables},
+            self._modules,
+            shipped=self._shipped,
+            registering=self._registering,
+        )
 
     def _launch(self) -> None:
         self._process = guarded(self._command(), self.directory, self._environment())
@@ -130,6 +157,7 @@ class FreeSwitch(EventSocketSwitch):
     def _connect(self) -> EventSocket:
         return EventSocket.connect(self.control_address, self.control_password)
 
+    @cached_property
     def _globals(self) -> dict[str, object]:
         rtp = random.randrange(20000, 28000, 2)
         return {
@@ -139,6 +167,8 @@ class FreeSwitch(EventSocketSwitch):
             # Without a file of its own the app would take the ports that are everybody's default.
             "fsapp_settings": self._settings_file or self.directory / "none.toml",
             "sip_port": self._sip_port,
+            # SIPp sends no audio: without a timer of its own FreeSWITCH would wait for it.
+            "rtp_timer": "soft",
             "rtp_start_port": rtp,
             "rtp_end_port": rtp + 4000,
             "log_level": "debug" if self._is_kept else "warning",
@@ -199,7 +229,7 @@ class FreeSwitch(EventSocketSwitch):
         if unknown:
             raise ValueError(f"caller_variables.xml does not know {sorted(unknown)}")
         call_id = uuid4().hex
-        headers = caller_headers(f"127.0.0.1:{self._sip_port}", destination, number, name)
+        headers = caller_headers(self.sip_address, destination, number, name)
         own = {f"X-Var-{key}": value for key, value in variables.items()}
         self.sipps.callers.tell("MESSAGE", call_id, {**headers, **own})
         return FreeSwitchCaller(self, call_id, number)

@@ -4,7 +4,7 @@ Everything that does not change from run to run stands in freeswitch_conf/*.xml,
 dialplan/ and conf/ as they are; here are only ports and paths, and one user per phone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 SUITE = Path(__file__).resolve().parent / "freeswitch_conf"
@@ -33,9 +33,17 @@ def phone_variable(extension: str) -> str:
 
 
 def user(extension: str) -> str:
-    """The directory user of one phone."""
+    """The directory user of one phone, whose dial string a global variable holds."""
     dial_string = f'<param name="dial-string" value="${{{phone_variable(extension)}}}"/>'
     return f'<user id="{extension}"><params>{dial_string}</params></user>'
+
+
+def registering_user(extension: str) -> str:
+    """The directory user of a phone that has to register, with its extension as password."""
+    contact = "${sofia_contact(*/${dialed_user}@${dialed_domain})}"
+    parameters = {"password": extension, "dial-string": contact}
+    inside = "".join(f'<param name="{name}" value="{v}"/>' for name, v in parameters.items())
+    return f'<user id="{extension}"><params>{inside}</params></user>'
 
 
 def include(path: Path, elements: Iterable[str]) -> Path:
@@ -45,14 +53,21 @@ def include(path: Path, elements: Iterable[str]) -> Path:
 
 
 def write_configuration(
-    directory: Path, variables: Mapping[str, object], more_modules: Iterable[str] = ()
+    directory: Path,
+    variables: Mapping[str, object],
+    more_modules: Iterable[str] = (),
+    *,
+    shipped: Path = SHIPPED,
+    registering: Container[str] = (),
 ) -> None:
-    """Write freeswitch.xml, with these preprocessor variables, and its includes."""
+    """Write freeswitch.xml, with these preprocessor variables, and its includes. ``shipped`` has
+    the folders dialplan/ and conf/; the phones of ``registering`` have to register."""
     loads = (f'<load module="{module}"/>' for module in more_modules)
+    users = (registering_user(one) if one in registering else user(one) for one in PHONES)
     paths = {
         "suite": SUITE,
-        "shipped": SHIPPED,
-        "users": include(directory / "users.xml", map(user, PHONES)),
+        "shipped": shipped,
+        "users": include(directory / "users.xml", users),
         "more_modules": include(directory / "more_modules.xml", loads),
         "directory": directory,
     }

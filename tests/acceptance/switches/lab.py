@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fsapp.lab import Caller, LabTimeoutError, Phone
 from fsapp.lab import LabSwitch as Lab
+from fsapp.lab.clock import Clock
 from tests.ports import free_address
 
 from .base import NOTHING, EventSocketSwitch, WaitTooLong, heard, wait_until
@@ -28,16 +29,23 @@ class LabSwitch(EventSocketSwitch):
     """A Switch (see base.py): the lab switch in this process, on ports of its own."""
 
     name = "lab"
-    control_password = "ClueCon"
 
-    def __init__(self, _directory: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        dialplan: Path = DIALPLAN,
+        password: str = "ClueCon",
+        clock: Clock | None = None,
+    ) -> None:
+        self.control_password = password
         self.outbound_address = free_address()
         self.lab = Lab(
             self.outbound_address,
             free_address(),
             self.control_password,
-            [DIALPLAN],
+            [dialplan],
             contexts={"public": TONE},
+            clock=clock,
         )
         self.control_address = ""
         self._runs = False
