@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -77,6 +77,8 @@ class StrictRequest(HTTPRequest):
     """One request and its response."""
 
     header_reader = StrictHeaders()
+    _head = b""
+    """The response's head, until it is written with what follows it."""
 
     def read_request_line(self) -> bool:
         """As cheroot, which passes on a ValueError of urlsplit() (``//[``) and drops tabs."""
@@ -117,7 +119,36 @@ class StrictRequest(HTTPRequest):
         if self._is_slowed():
             self.close_connection = True
             self.conn.hold(HOLD_SECONDS)
-        super().send_headers()
+        with self._collected() as head:
+            super().send_headers()
+        self._head = bytes(head)
+
+    def write(self, chunk: bytes) -> None:
+        """As cheroot, which writes head and body each for itself: twice the system calls, and
+        two packets for the client to wake up for."""
+        head, self._head = self._head, b""
+        if not self.chunked_write:
+            self.conn.wfile.write(head + chunk)
+            return
+        with self._collected() as data:
+            super().write(chunk)
+        self.conn.wfile.write(head + data)
+
+    def respond(self) -> None:
+        """As cheroot; a response without a body is its head."""
+        super().respond()
+        if self._head:
+            self.write(b"")
+
+    @contextmanager
+    def _collected(self) -> Iterator[bytearray]:
+        """What cheroot would write to the client now."""
+        file, data = self.conn.wfile, bytearray()
+        self.conn.wfile = _Holding(data)
+        try:
+            yield data
+        finally:
+            self.conn.wfile = file
 
     def _is_slowed(self) -> bool:
         """Whether this is the answer to one wrong token too many (``guesses.py``)."""
@@ -217,7 +248,7 @@ class StrictConnection(HTTPConnection):
 
 
 class _Holding:
-    """In place of the file that writes to the client."""
+    """In place of the file that writes to the client: keeps what it is given."""
 
     bytes_written = 0
 

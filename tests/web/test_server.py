@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from cheroot.connections import ConnectionManager
+from cheroot.makefile import StreamWriter
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -87,6 +88,22 @@ MALFORMED = [
     (b"GET / HTTP/1.1\r\nA: " + b"x" * 20000 + b"\r\n\r\n", 431),
     (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 4000 + b"\r\n", 431),
 ]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_an_answer_is_written_in_one_piece(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    write, written = StreamWriter.write, list[bytes]()
+
+    def noted(self: StreamWriter, data: bytes) -> int:
+        written.append(bytes(data))
+        return int(write(self, data))
+
+    monkeypatch.setattr(StreamWriter, "write", noted)
+    answer = exchange(server.address, request(method, "/call/list"))
+    assert written == [answer]
+    assert answer.endswith(b"}" if method == "GET" else b"\r\n\r\n")
 
 
 @pytest.mark.parametrize(("sent", "status"), MALFORMED, ids=lambda value: repr(value)[:60])
