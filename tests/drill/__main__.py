@@ -39,6 +39,9 @@ def main() -> int:
     finally:
         switch.stop()
     print(outcome.table())
+    for harm in outcome.harmed:
+        noticed = "not noticed" if harm in outcome.unnoticed() else "noticed"
+        print(f"{harm}: {noticed}")
     return 0 if outcome.clean else 1
 
 

@@ -1,10 +1,10 @@
 """One drill from beginning to end, and its table."""
 
-import random
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,63 +14,29 @@ from tests.acceptance.switches.base import Switch
 from tests.acceptance.switches.event_socket import EventSocket
 from tests.acceptance.wait import wait_until
 
+from .harms import HARMS, Harms, free
 from .ledger import Ledger
+from .outcome import Outcome, Plan
 from .people import OUTSIDE, Crowd, Worker
 from .stage import FIRST_PHONE, WATCHER, Killer, make_app
-from .verdict import callers_dropped, conversations_cut, lost_from_record
+from .verdict import (
+    callers_dropped,
+    conversations_cut,
+    customers,
+    dialled_unaccounted,
+    lost_from_record,
+)
 from .witness import Witness
 
 __all__ = ["HARMS", "Outcome", "Plan", "drill"]
 
-HARMS = ("callers", "conversations", "record", "agents")
+RINGS = 0.5
+"""How long every other phone rings before it is answered, in seconds: the app shall die meanwhile,
+too."""
 
-
-@dataclass(frozen=True)
-class Plan:
-    """How large and how long; times in seconds. ``harms`` are done on purpose, once each."""
-
-    callers: int = 30
-    agents: int = 10
-    every: float = 10.0
-    seconds: float = 300.0
-    harms: tuple[str, ...] = ()
-    patience: float = 20.0
-    """How long it may take at the end until all is as it was."""
-
-
-@dataclass
-class Outcome:
-    """What was found; each count is a list of sentences."""
-
-    dropped: list[str]
-    cut: list[str]
-    lost: list[str]
-    stuck: list[str]
-    strange: list[str]
-    figures: dict[str, object] = field(default_factory=dict)
-
-    def counts(self) -> dict[str, list[str]]:
-        """The four of the drill, and answers that no table knows."""
-        return {
-            "callers dropped": self.dropped,
-            "conversations cut": self.cut,
-            "calls lost from the record": self.lost,
-            "agents stuck": self.stuck,
-            "answers no table knows": self.strange,
-        }
-
-    @property
-    def clean(self) -> bool:
-        """Whether every count is zero."""
-        return not any(self.counts().values())
-
-    def table(self) -> str:
-        """For people."""
-        lines = [f"{name:32} {value}" for name, value in self.figures.items()]
-        lines += ["-" * 44]
-        lines += [f"{name:32} {len(found)}" for name, found in self.counts().items()]
-        details = [f"  {name}: {one}" for name, found in self.counts().items() for one in found]
-        return "\n".join([*lines, *details[:40]])
+LONGEST_WAIT = 45.0
+"""An agent for whom nothing works for so long is stuck: there is always somebody waiting. Callers
+take up to 15 s back through the dialplan, and the app may die again meanwhile."""
 
 
 class _Drill:
@@ -88,13 +54,17 @@ class _Drill:
             for seed, (name, token) in enumerate(tokens.items())
             if name != WATCHER
         ]
-        self.killer = Killer(self.app, plan.every)
+        self.killer = Killer(self.app, self.ledger, plan.every)
         self.phones = {
             worker.name: switch.phone(str(FIRST_PHONE + place))
             for place, worker in enumerate(self.workers)
         }
-        for phone in (*self.phones.values(), *map(switch.phone, OUTSIDE)):
-            phone.answers()
+        for place, phone in enumerate((*self.phones.values(), *map(switch.phone, OUTSIDE))):
+            if place % 2:
+                phone.answers_after_ringing(RINGS)
+            else:
+                phone.answers()
+        self.harmed: dict[str, tuple[str, str]] = {}
 
     def run(self) -> Outcome:
         self.app.start()
@@ -107,6 +77,13 @@ class _Drill:
         time.sleep(self.plan.seconds / 2)
         return self._finish()
 
+    def _harm(self) -> None:
+        harms = Harms(
+            self.switch, self.witness, self.crowd, self.workers, self.phones, self.app.database
+        )
+        for harm in self.plan.harms:
+            self.harmed[harm] = harms.do(harm)
+
     def _finish(self) -> Outcome:
         """Nobody is killed any more; all end what they have, and the counting begins."""
         self.killer.stop()
@@ -114,12 +91,24 @@ class _Drill:
         for worker in self.workers:
             worker.stop()
         stuck = [f"{one.name}: a request hangs" for one in self.workers if not one.join()]
-        dropped, cut = self._while_alive()
+        stuck += [why for one in self.workers for why in self._waited_long(one)]
+        time.sleep(1)  # until the last events are here
+        dropped = callers_dropped(self.ledger, self.witness)
+        cut = conversations_cut(self.ledger, self.witness)
         stuck += self._still_work()
         self._everybody_leaves()
-        stuck += self._not_idle()
-        lost = lost_from_record(self.ledger, self.witness, self._record())
-        return Outcome(dropped, cut, lost, stuck, self.ledger.strange, self._figures())
+        stuck += [why for one in self.workers for why in self._not_idle(one)]
+        return Outcome(
+            dropped=dropped,
+            cut=cut,
+            lost=lost_from_record(self.ledger, self.witness, self._record(), self._told()),
+            unaccounted=dialled_unaccounted(self.ledger, self.witness),
+            stuck=stuck,
+            left_over=self._left_over(),
+            strange=self.ledger.strange,
+            figures=self._figures(),
+            harmed=self.harmed,
+        )
 
     def end(self) -> None:
         """Nothing is left running or open."""
@@ -129,11 +118,9 @@ class _Drill:
             client.close()
         self.switch.reset()
 
-    def _while_alive(self) -> tuple[list[str], list[str]]:
-        time.sleep(1)  # until the last events are here
-        return callers_dropped(self.ledger, self.witness), conversations_cut(
-            self.ledger, self.witness
-        )
+    def _waited_long(self, worker: Worker) -> list[str]:
+        long = max(worker.longest, time.time() - worker.last_done)
+        return [f"{worker.name}: nothing worked for {long:.1f} s"] if long > LONGEST_WAIT else []
 
     def _still_work(self) -> list[str]:
         """Each agent finishes what she has, takes one more caller and hangs up."""
@@ -143,27 +130,17 @@ class _Drill:
 
     def _one_more(self, worker: Worker) -> list[str]:
         try:
-            self._until_free(worker)
+            free(worker)
             call = self.crowd.call()
             wait_until(lambda: self._state(call) == "queued", limit=self.plan.patience)
             wait_until(lambda: worker.does("pickup", call), limit=self.plan.patience)
             wait_until(lambda: worker.does("hangup", call), limit=self.plan.patience)
-        except AssertionError as error:
+        except (AssertionError, KeyError) as error:
             return [str(error).splitlines()[0]]
         return []
 
-    def _until_free(self, worker: Worker) -> None:
-        def free() -> bool:
-            me = worker.me()
-            for call in [me["current_call"], *me["parked_calls"]]:
-                if call:
-                    worker.does("hangup", call)
-            return not me["current_call"] and not me["parked_calls"]
-
-        wait_until(free, limit=self.plan.patience, promise="can end what she has")
-
     def _everybody_leaves(self) -> None:
-        for call in list(self.crowd.lines):
+        for call in self.crowd.everybody():
             self.crowd.leave(call)
         self._settled(lambda: [one for one in self.ledger.placed if not self.witness.ended(one)])
         self._settled(lambda: self.watcher.get("/call/list").document["calls"])
@@ -175,16 +152,22 @@ class _Drill:
         except AssertionError:
             return  # what is left is counted
 
-    def _not_idle(self) -> list[str]:
+    def _not_idle(self, worker: Worker) -> list[str]:
         found = []
-        for worker in self.workers:
-            me = worker.me()
-            if me["state"] != "idle" or me["current_call"] or me["parked_calls"]:
-                found.append(f"{worker.name}: {dict(me)}")
-            legs = self.phones[worker.name].legs()
-            if legs:
-                found.append(f"{worker.name}: her phone is still up: {legs}")
+        me = worker.client.get("/agent").document.get("agent")
+        if me is None or me["state"] != "idle" or me["current_call"] or me["parked_calls"]:
+            found.append(f"{worker.name}: is {me}")
+        legs = self.phones[worker.name].legs()
+        if legs:
+            found.append(f"{worker.name}: her phone is still up: {legs}")
         return found
+
+    def _left_over(self) -> list[str]:
+        """Everybody has hung up: no channel may be left, of whomever."""
+        lives = filter(None, map(self.witness.life, self.witness.alive()))
+        return [
+            f"{life.uuid}" + (f", a leg of {life.agent}" if life.agent else "") for life in lives
+        ]
 
     def _state(self, call: str) -> str:
         shown = self._shown(call)
@@ -195,60 +178,44 @@ class _Drill:
         return answer.call if answer.code == 200 else None
 
     def _record(self) -> dict[str, dict[str, Any] | None]:
-        return {call: self._shown(call) for call in set(self.ledger.placed) | self.ledger.dialled}
+        return {call: self._shown(call) for call in customers(self.ledger, self.witness)}
+
+    def _told(self) -> dict[str, Counter[str]]:
+        """How often each event tells of each call, read from the app's database."""
+        told: dict[str, Counter[str]] = {}
+        address = f"file:{self.app.database}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=5.0)) as database:
+            for call, name in database.execute("SELECT call_id, name FROM events"):
+                told.setdefault(call, Counter())[name] += 1
+        return told
 
     def _figures(self) -> dict[str, object]:
-        ready = self.killer.ready_after
-        done = self.ledger.done
+        ready, orders = self.killer.ready_after, self.ledger.orders.values()
         long = [one.ended - one.began for one in self.witness.conversations if one.ended]
+        done: Counter[str] = Counter()
+        for (_, verb), count in self.ledger.answered.items():
+            done[verb] += count
+        cut = [order for order in orders if order.cut_off]
+        found = sum(bool(order.named) for order in cut)
+        again = f"{median(ready):.2f} s, at most {max(ready):.2f} s" if ready else "-"
         return {
             "switch": self.switch.name,
             "seconds": f"{self.plan.seconds:.0f}",
             "callers on the line, agents": f"{self.plan.callers}, {self.plan.agents}",
             "kill -9": self.killer.kills,
-            "ready again after": f"{median(ready):.2f} s, at most {max(ready):.2f} s"
-            if ready
-            else "-",
-            "calls": f"{len(self.ledger.placed)} in, {len(self.ledger.dialled)} out",
+            "ready again after": again,
+            "calls": f"{len(self.ledger.placed)} in, {len(self.witness.dialled())} out",
             "conversations": f"{len(long)}, at most {max(long, default=0):.1f} s long",
-            "carried out": ", ".join(f"{verb} {count}" for verb, count in sorted(done.items())),
+            "carried out": _listed(done),
+            "cut off by a kill": _listed(self.ledger.cut_off),
+            "numbers ordered": f"{len(orders)}, {len(cut)} cut off: their keys, sent again, "
+            f"named a call {found} times",
             "longest an agent waited": f"{max(one.longest for one in self.workers):.1f} s",
         }
 
-    # On purpose.
 
-    def _harm(self) -> None:
-        for harm in self.plan.harms:
-            wait_until(getattr(self, f"_harm_{harm}"), limit=self.plan.patience, promise=harm)
-
-    def _harm_callers(self) -> bool:
-        """A caller who waits is hung up."""
-        spoken = {uuid for one in self.witness.speaking() for uuid in one.channels}
-        waiting = [one for one in self.crowd.lines if one not in spoken]
-        return bool(waiting) and self._kill(random.choice(waiting))
-
-    def _harm_conversations(self) -> bool:
-        """An agent's phone loses its conversation."""
-        for one in self.witness.speaking():
-            legs = [uuid for uuid in one.channels if uuid not in self.ledger.placed]
-            if legs and one.channels & set(self.crowd.lines):
-                return self._kill(legs[0], "MEDIA_TIMEOUT")
-        return False
-
-    def _harm_record(self) -> bool:
-        """The row of a call that has ended is removed."""
-        if not self.ledger.ended:
-            return False
-        with sqlite3.connect(self.app.database, timeout=5) as database:
-            database.execute("DELETE FROM calls WHERE id = ?", [min(self.ledger.ended)])
-        return True
-
-    def _harm_agents(self) -> bool:
-        """A channel nobody knows of keeps an agent's phone."""
-        return bool(self.switch.api(f"originate user/{FIRST_PHONE} &park()"))
-
-    def _kill(self, uuid: str, cause: str = "NORMAL_TEMPORARY_FAILURE") -> bool:
-        return self.switch.api(f"uuid_kill {uuid} {cause}").startswith("+OK")
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{verb} {count}" for verb, count in sorted(counts.items()) if count) or "-"
 
 
 def drill(switch: Switch, folder: Path, plan: Plan) -> Outcome:

@@ -1,5 +1,6 @@
 """Where the drill takes place: a switch, one app that is killed, its database with the agents."""
 
+import itertools
 import random
 import threading
 import time
@@ -13,10 +14,19 @@ from tests.acceptance.app import App
 from tests.acceptance.switches.base import Switch
 from tests.ports import free_address
 
+from .ledger import Ledger
+
 __all__ = ["Killer", "make_app"]
 
 FIRST_PHONE = 1101
 WATCHER = "watch"
+
+STRUCK = ("originate", "pickup", "hangup", "park", "originate", "unpark", "transfer")
+"""What shall be under way when the app is killed, one after the other."""
+
+LATEST = 0.02
+"""How long after the beginning of a request the app dies at the latest, in seconds; a ringing
+phone's takes longer, the others are over by then."""
 
 
 def make_app(switch: Switch, folder: Path, agents: int) -> tuple[App, dict[str, str]]:
@@ -41,9 +51,14 @@ def make_app(switch: Switch, folder: Path, agents: int) -> tuple[App, dict[str, 
 
 @dataclass
 class Killer:
-    """`kill -9` every ``every`` seconds, give or take; the app is started again at once."""
+    """`kill -9` at least every ``every`` seconds; the app is started again at once.
+
+    Each time it waits for another kind of request, and strikes while that is under way: else most
+    kills would meet nobody but callers in music and agents who talk.
+    """
 
     app: App
+    ledger: Ledger
     every: float
     kills: int = 0
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -61,9 +76,16 @@ class Killer:
         self._thread.join(60)
 
     def _run(self) -> None:
-        while not self.stopping.wait(self.every * self._random.uniform(0.9, 1.1)):
-            began = time.monotonic()
-            self.app.kill()
-            self.kills += 1
-            self.app.start()
-            self.ready_after.append(time.monotonic() - began)
+        for verb in itertools.cycle(STRUCK):
+            if self.stopping.wait(self.every / 2):
+                return
+            if self.ledger.wait_for_request(verb, self.every / 2):
+                time.sleep(self._random.uniform(0, LATEST))
+            self._strike()
+
+    def _strike(self) -> None:
+        began = time.monotonic()
+        self.app.kill()
+        self.kills += 1
+        self.app.start()
+        self.ready_after.append(time.monotonic() - began)

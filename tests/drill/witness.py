@@ -19,6 +19,12 @@ class Life:
     began: float
     ended: float | None = None
     cause: str = ""
+    agent: str = ""
+    """Whose leg it is, by the variable fsapp sets when it dials her phone."""
+    call: str = ""
+    """The call it was dialled for, by the variable fsapp sets when it dials."""
+    taken_in: bool = False
+    """Whether fsapp ever had it, by the variable it sets on a customer who arrives."""
 
 
 @dataclass
@@ -58,6 +64,31 @@ class Witness:
             life = self.lives.get(uuid)
             return life is not None and life.ended is not None
 
+    def life(self, uuid: str) -> Life | None:
+        """The channel, if there ever was one."""
+        with self._lock:
+            return self.lives.get(uuid)
+
+    def dialled(self) -> list[Life]:
+        """The customers that fsapp has dialled."""
+        with self._lock:
+            return [life for life in self.lives.values() if life.call == life.uuid]
+
+    def dials(self, call: str) -> int:
+        """How many channels lead on from a dialled customer's to her phone (loopback's far end)."""
+        with self._lock:
+            far = (life for life in self.lives.values() if life.call == call and not life.agent)
+            return sum(life.uuid != call for life in far)
+
+    def phone_of(self, call: str) -> str | None:
+        """The leg to the phone of a dialled customer, while it is up: behind loopback's far end."""
+        with self._lock:
+            for pair in self._open:
+                far = [self.lives[uuid].call == call != uuid for uuid in sorted(pair)]
+                if any(far):
+                    return sorted(pair)[far.index(False)]
+        return None
+
     def alive(self) -> list[str]:
         """Every channel that has not ended."""
         with self._lock:
@@ -76,15 +107,19 @@ class Witness:
     def _take(self, headers: Mapping[str, str]) -> None:
         uuid, name = headers["Unique-ID"], headers["Event-Name"]
         now = int(headers["Event-Date-Timestamp"]) / 1_000_000
-        pair = frozenset({uuid, headers.get("Other-Leg-Unique-ID", uuid)})
+        # Not Other-Leg-Unique-ID, which in CHANNEL_UNBRIDGE is missing or the next partner's.
+        pair = frozenset(headers.get(f"Bridge-{side}-Unique-ID", uuid) for side in "AB")
+        life = self.lives.setdefault(uuid, Life(uuid, now))
+        life.agent = headers.get("variable_fsapp_agent", life.agent)
+        life.call = headers.get("variable_fsapp_call", life.call)
+        life.taken_in = life.taken_in or "variable_fsapp_state" in headers
         if name == "CHANNEL_CREATE":
-            self.lives[uuid] = Life(uuid, now)
+            life.began = now
         elif name == "CHANNEL_BRIDGE":
             self._join(pair, now)
         elif name == "CHANNEL_UNBRIDGE":
             self._part(pair, now)
         else:
-            life = self.lives.setdefault(uuid, Life(uuid, now))
             life.ended, life.cause = now, headers.get("Hangup-Cause", "")
             for other in [other for other in self._open if uuid in other]:
                 self._part(other, now)
