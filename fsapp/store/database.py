@@ -53,7 +53,7 @@ class Database:
         if alone:
             self._file.lock()
         try:
-            self._prepare()
+            self._prepare(must_write=alone)
         except BaseException as error:
             self._file.unlock()
             if isinstance(error, sqlite3.Error):
@@ -61,7 +61,7 @@ class Database:
             raise
         self.writer.start()
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, must_write: bool) -> None:
         database = self._connect(create=True)
         try:
             check(database, self.path)
@@ -69,6 +69,9 @@ class Database:
             # At once or not at all, and not beside another process that does the same.
             database.execute("BEGIN IMMEDIATE")
             MIGRATIONS.apply(database)
+            if must_write:
+                # SQLite opens a file that may not be written without a word.
+                _touch(database)
             database.commit()
         finally:
             database.close()

@@ -1,11 +1,13 @@
 """What is wrong with the database, in a sentence that says what to do about it.
 
 The law of this file: an error of the disk, a lock or the file is told apart from a mistake of one
-change by SQLite's own code, never by the words of a message.
+change by SQLite's own code, never by the words of a message. A disk error of a file that may not be
+written is that file's rights.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -45,8 +47,17 @@ def explain(error: sqlite3.Error, path: Path) -> str:
     """The sentence for ``error``, with SQLite's own words in brackets."""
     if isinstance(error, DatabaseTrouble):
         return str(error)
-    what = _SENTENCES.get(_code(error), "cannot be used")
+    code = _code(error)
+    if code == sqlite3.SQLITE_IOERR and _may_not_be_written(path):
+        code = sqlite3.SQLITE_READONLY
+    what = _SENTENCES.get(code, "cannot be used")
     return f"{path} {what} ({error})"
+
+
+def _may_not_be_written(path: Path) -> bool:
+    """Whether the file, or one that SQLite keeps beside it, is read-only to this process."""
+    files = (path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm"))
+    return any(file.exists() and not os.access(file, os.W_OK) for file in files)
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -544,6 +544,20 @@ def test_sqlites_own_words_are_kept(path: Path) -> None:
     assert explain(error, path) == sentence
 
 
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+def test_a_disk_error_of_a_file_that_may_not_be_written_is_that_files_rights(
+    path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    read_only = path.with_name(path.name + suffix)
+    for file in (path, read_only):
+        file.touch()
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
+    assert "look at its disk" in explain(error, path)
+    monkeypatch.setattr("os.access", lambda file, _mode: file != read_only)
+    assert "is read-only; give fsapp's user the right" in explain(error, path)
+
+
 @pytest.mark.parametrize(("setting", "level"), [("normal", 1), ("full", 2)])
 def test_what_a_power_cut_may_cost_is_chosen(path: Path, setting: str, level: int) -> None:
     database = Database(path, setting)
