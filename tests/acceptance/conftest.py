@@ -53,6 +53,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the switch the acceptance suite runs on (default: lab)",
     )
     parser.addoption(
+        "--at-length",
+        action="store_true",
+        help="also the faults that last as long as in real life (make soak)",
+    )
+    parser.addoption(
         "--embedded",
         action="store_true",
         help="run the app inside FreeSWITCH instead of beside it (needs --switch=freeswitch)",
@@ -65,6 +70,9 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.addinivalue_line(
         "markers", "freeswitch_only(reason): the lab switch cannot show it, for this reason"
+    )
+    config.addinivalue_line(
+        "markers", "at_length(seconds): lasts so long; a shorter form of it runs every time"
     )
     if is_embedded(config) and chosen_switch(config) != "freeswitch":
         raise pytest.UsageError("--embedded needs --switch=freeswitch")
@@ -93,6 +101,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     marker = item.get_closest_marker("lab_only")
     if marker is not None and chosen_switch(item.config) != "lab":
         pytest.skip(f"lab switch only: {marker.args[0]}")
+    marker = item.get_closest_marker("at_length")
+    if marker is not None and not item.config.getoption("at_length", False):
+        pytest.skip(f"lasts {marker.args[0]} s: make soak, or --at-length")
     marker = item.get_closest_marker("freeswitch_only")
     if marker is not None and chosen_switch(item.config) == "lab":
         pytest.skip(f"real FreeSWITCH only: {marker.args[0]}")

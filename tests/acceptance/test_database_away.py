@@ -1,7 +1,8 @@
 """The database fails under the app: callers come and go, agents are refused in time, all is said.
 
 Staged for real: another process holds the lock, a process may write no more (a full disk refuses
-in the same place), the files are deleted, replaced and damaged.
+in the same place; really full ones are test_real_disks.py's), the files are deleted, replaced and
+damaged.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -24,6 +26,8 @@ from .wait import wait_until
 
 TIMEOUT = 0.5
 SETTINGS: Settings = {"database": {"timeout": TIMEOUT}}
+LONG = 30.0
+"""For how long another process may hold the lock, in seconds: a backup, a forgotten shell."""
 RECOVERS = 8.0
 """SQLite itself waits two seconds for a lock before it says so."""
 HOLD = (
@@ -130,6 +134,45 @@ def test_while_another_process_holds_the_lock_callers_come_and_agents_are_refuse
     ]
     desk.is_consistent()
     assert "is locked by another process; end that one" in app.new_log()
+    app.test_begins()
+
+
+@pytest.mark.at_length(40)
+def test_a_lock_held_for_thirty_seconds_loses_nothing_and_delays_nobody(
+    a_caller: Callers, agents: Callable[[int], Sequence[Agent]], desk: Desk, app: App
+):
+    anna, bente = agents(2)
+    spoken, waiting = a_caller.wait_in_turn(2)
+    anna.picks_up(spoken)
+    came, left, began = [], [], time.monotonic()
+    with locked(app.database):
+        while time.monotonic() - began < LONG:
+            came.append(a_caller.waits(number="2045559999"))
+            left.append(a_caller.waits(number="2045558888"))
+            left[-1].hangs_up()
+            desk.sees(left[-1], "hungup")
+            in_time(bente.asks("pickup", waiting))
+            in_time(bente.asks("originate", extension="1142", key="asked-while-locked"))
+            in_time(anna.asks("park"))
+            is_not_ready(app, "is locked by another process")
+        anna.speaks_with(spoken)
+        # Not through HTTP: what happens on the telephone happens.
+        anna.phone.hangs_up()
+        spoken.is_cut_off()
+        assert bente.phone.legs() == []
+    assert time.monotonic() - began >= LONG
+    is_ready(app)
+    states = dict(rows(app, "SELECT id, state FROM calls"))
+    assert {states[caller.id] for caller in left} | {states[spoken.id]} == {"hungup"}
+    assert [call["id"] for call in desk.queue()] == [waiting.id, *(caller.id for caller in came)]
+    assert {states[caller.id] for caller in (waiting, *came)} == {"queued"}
+    assert rows(app, "SELECT count(*) FROM idempotency WHERE key = 'asked-while-locked'") == [(0,)]
+    assert rows(app, "SELECT count(*) FROM calls WHERE inbound = 0 AND ended_at IS NULL") == [(0,)]
+    assert claims(app, waiting.id) == 0
+    told = "the database cannot be written: "
+    assert app.new_log().count(told) == 1, "said once, not for every attempt"
+    bente.picks_up(waiting)
+    desk.is_consistent()
     app.test_begins()
 
 

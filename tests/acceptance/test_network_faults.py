@@ -15,6 +15,7 @@ from tests.ports import free_address
 from .actors import Agent, Caller, Callers, Desk, Phone
 from .app import App, AppKeeper, Settings, merged
 from .client import Client
+from .hearing import Stream
 from .meanwhile import Pending
 from .proxy import Link, Proxy
 from .switches.base import Switch
@@ -26,6 +27,9 @@ COMMAND = 1
 
 BACK = 10.0
 """How long the dialplan may take to bring a caller back, in seconds."""
+
+STALL = 20.0
+"""How long a connection stalls at length, in seconds."""
 
 AT_ONCE = 2.0
 """What four requests may take that nothing delays, on a busy machine, in seconds."""
@@ -122,7 +126,7 @@ def test_an_app_that_starts_on_such_a_network_is_ready(network: Network, app: Ap
     is_ready(app)
 
 
-# Stalled. Twenty seconds are as good as the three that a test can wait: `switch.timeout` is over.
+# Stalled. Each time until `switch.timeout` is over; for twenty seconds, at length, below.
 
 
 def test_a_stalled_connection_delays_no_other_call(
@@ -194,6 +198,96 @@ def test_a_stalled_control_connection_is_said_and_over_by_itself(
     network.heal()
     is_ready(app)
     a_shift(anna, caller)
+
+
+@pytest.mark.at_length(30)
+def test_connections_stalled_for_twenty_seconds_delay_no_other_call(
+    network: Network, a_caller: Callers, agents: Callable[[int], list[Agent]], desk: Desk
+):
+    """One who waits, one in conversation with her agent's leg, and one on hold, all at once."""
+    anna, bente, carl, dora = agents(4)
+    waiting, spoken, held = a_caller.wait_in_turn(3)
+    anna.picks_up(spoken)
+    bente.picks_up(held)
+    bente.parks()
+    shown = {call["id"]: call for call in desk.calls()}
+    stalled = [network.of(caller) for caller in (waiting, spoken, held)]
+    stalled += network.outbound.of(anna.phone.is_up())
+    for link in stalled:
+        link.stall()
+    asked = [dora.starts("pickup", waiting), anna.starts("park"), bente.starts("unpark", held)]
+    shifts = work_for(STALL, lambda: a_shift(carl, a_caller.waits()))
+    assert max(shifts) < AT_ONCE, shifts
+    assert {request.answer().code for request in asked} <= {409, 504}
+    for caller in (waiting, spoken, held):
+        assert caller.is_on_the_line()
+    anna.speaks_with(spoken)
+    network.heal()
+    waiting.hears("music", limit=BACK)
+    assert waiting.is_queued()["arrival_time"] == shown[waiting.id]["arrival_time"]
+    for agent, caller in ((anna, spoken), (bente, held)):
+        assert desk.call(caller)["assigned_to"] == agent.id  # type: ignore[index]
+        assert caller.is_on_the_line()
+        agent.does("hangup", caller)
+    dora.picks_up(waiting)
+    dora.speaks_with(waiting)
+    desk.is_consistent()
+
+
+@pytest.mark.at_length(30)
+def test_a_control_connection_stalled_for_twenty_seconds_loses_nobody(
+    network: Network, a_caller: Callers, agents: Callable[[int], list[Agent]], desk: Desk
+):
+    anna, bente = agents(2)
+    spoken, waiting = a_caller.wait_in_turn(2)
+    anna.picks_up(spoken)
+    network.control.stall()
+    wait_until(lambda: readiness(desk.app) == 503, limit=COMMAND + 5.0, promise="it is not ready")
+
+    def asks() -> None:
+        answer = bente.asks("pickup", waiting)
+        assert (answer.code, answer.seconds < COMMAND + 1) == (503, True), str(answer)
+        a_caller.waits().hangs_up()
+        time.sleep(0.5)
+
+    work_for(STALL, asks)
+    anna.speaks_with(spoken)
+    network.heal()
+    is_ready(desk.app)
+    bente.picks_up(waiting)
+    desk.is_consistent()
+
+
+@pytest.mark.at_length(30)
+def test_clients_stalled_for_twenty_seconds_delay_nobody_else(
+    web: Proxy, a_caller: Callers, anna: Agent, bente: Agent, desk: Desk
+):
+    """In mid-request, over an answer they do not read, and over a stream of events."""
+    caller = a_caller.waits()
+    half = [socket.create_connection(split_address(web.address)) for _ in range(40)]
+    for client in half:
+        client.sendall(f"POST /call/pickup?call_id={caller.id} HTTP/1.1\r\nHost: ".encode())
+    listening = Stream(web.address, anna.client.token)
+    web.stall()
+    shifts = work_for(STALL, lambda: a_shift(bente, a_caller.waits()))
+    assert max(shifts) < AT_ONCE, shifts
+    web.heal()
+    assert desk.sees(caller, "queued")["assigned_to"] is None
+    listening.hears("call_hangup")
+    listening.close()
+    for client in half:
+        client.close()
+    a_shift(anna, caller)
+
+
+def work_for(seconds: float, work: Callable[[], object]) -> list[float]:
+    """Work again and again; how long each time took, in seconds."""
+    began, took = time.monotonic(), []
+    while time.monotonic() - began < seconds:
+        before = time.monotonic()
+        work()
+        took.append(time.monotonic() - before)
+    return took
 
 
 # Half-open: silent for good, and never closed.
