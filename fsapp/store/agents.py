@@ -16,13 +16,14 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
 import sqlite_utils
 
 from fsapp.calls.agent import Agent
-from fsapp.store.database import Database
+from fsapp.store.database import Database, fetched
 from fsapp.store.writer import Written
 
 __all__ = ["AgentExists", "Agents", "UnknownAgent"]
@@ -177,8 +178,7 @@ class Agents:
 
 
 def _select(database: sqlite_utils.Database, where: str, *values: str) -> list[dict[str, Any]]:
-    # All rows at once: a statement left half read would hold its snapshot of the file open.
-    return list(database.query(f"SELECT {_COLUMNS} FROM agents WHERE {where}", values))
+    return fetched(database, f"SELECT {_COLUMNS} FROM agents WHERE {where}", values)
 
 
 def _agent(row: Mapping[str, Any]) -> Agent:
@@ -187,12 +187,17 @@ def _agent(row: Mapping[str, Any]) -> Agent:
         name=row["name"],
         phone=row["phone"],
         role=row["role"],
-        organizations=frozenset(json.loads(row["organizations"])),
+        organizations=_organizations(row["organizations"]),
         paused=bool(row["paused"]),
         pause_reason=row["pause_reason"],
         paused_since=row["state_since"] if row["paused"] else None,
         revision=row["revision"],
     )
+
+
+@lru_cache(maxsize=1024)
+def _organizations(text: str) -> frozenset[int]:
+    return frozenset(json.loads(text))
 
 
 def _new_token() -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import sqlite_utils
 
 from fsapp.calls.call import Call, State
-from fsapp.store.database import Database
+from fsapp.store.database import Database, fetched
 from fsapp.store.writer import Written
 
 __all__ = ["Calls", "Event", "KeyRecord", "call_from"]
@@ -131,7 +131,7 @@ class Calls:
 
     def lately_ended(self) -> list[str]:
         """Ids of the calls whose end is among the newest events."""
-        rows = self._database.reader().query(_LATELY_ENDED, [_LATELY])
+        rows = fetched(self._database.reader(), _LATELY_ENDED, [_LATELY])
         return [str(row["call_id"]) for row in rows]
 
     def used_key(self, agent_id: str, key: str) -> KeyRecord | None:

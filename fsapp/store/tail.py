@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fsapp.store.database import Database
+from fsapp.store.database import Database, fetched
 
 __all__ = ["Tail", "Told"]
 
@@ -37,7 +37,7 @@ class Tail:
 
     def read(self, after: int, newest: int, limit: int) -> list[Told]:
         """At most ``limit`` events with numbers above ``after`` and up to ``newest``, in order."""
-        rows = self._database.reader().query(_READ, [after, newest, limit])
+        rows = fetched(self._database.reader(), _READ, [after, newest, limit])
         return [Told(**row) for row in rows]
 
     def newest(self) -> int:

@@ -178,11 +178,11 @@ def test_a_page_is_read_from_the_index_alone_until_it_is_known(
 ) -> None:
     record(calls, *many(50))
     reader, asked = database.reader(), []
-    query = reader.query
-    monkeypatch.setattr(reader, "query", lambda *what: asked.append(what) or query(*what))
+    execute = reader.execute
+    monkeypatch.setattr(reader, "execute", lambda *what: asked.append(what) or execute(*what))
     history.page(Filters(since=1.0, agent="ann", number="x"), {1, 2}, 10, Place(1e9, "x"))
     ((sql, values),) = asked
-    plan = [row["detail"] for row in query(f"EXPLAIN QUERY PLAN {sql}", values)]
+    plan = [row["detail"] for row in reader.query(f"EXPLAIN QUERY PLAN {sql}", values)]
     looked = [step for step in plan if "calls" in step]
     assert [step for step in looked if "COVERING INDEX history (organization_id=?" in step]
     assert all("COVERING INDEX history" in step or "PRIMARY KEY" in step for step in looked)
