@@ -30,6 +30,7 @@ __all__ = [
     "CALL_ON_HOLD_GONE",
     "DESTINATION_GONE",
     "VERBS",
+    "Abilities",
     "Situation",
     "Subject",
     "can",
@@ -180,6 +181,34 @@ def can(agent: Agent, subject: Subject, situation: Situation) -> list[str]:
     except Refusal:
         return []
     return [verb for verb in VERBS if _allowed(verb, agent, subject, situation)]
+
+
+class Abilities:
+    """:func:`can` for many calls of one moment. Of a call that is not hers the guard looks at
+    nothing that tells it from the next one in the same state, so each kind is asked about once."""
+
+    def __init__(self, agent: Agent, situation: Situation) -> None:
+        self._agent = agent
+        self._situation = situation
+        self._known: dict[tuple[object, ...], list[str]] = {}
+
+    def on(self, subject: Subject) -> list[str]:
+        """The verbs that would be allowed for her on this call now."""
+        call = subject.call
+        if call.assigned_to == self._agent.id:
+            return can(self._agent, subject, self._situation)
+        kind = (
+            call.assigned_to,
+            call.organization_id,
+            call.state,
+            call.locked,
+            subject.verb,
+            subject.ending,
+        )
+        known = self._known.get(kind)
+        if known is None:
+            known = self._known[kind] = can(self._agent, subject, self._situation)
+        return known
 
 
 def _allowed(verb: str, agent: Agent, subject: Subject, situation: Situation) -> bool:

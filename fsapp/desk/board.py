@@ -20,6 +20,7 @@ from enum import Enum, auto
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
+from fsapp.calls.documents import CallJson
 from fsapp.calls.guard import Situation, Subject
 from fsapp.calls.refusals import Refusal
 from fsapp.calls.table import FOR_EVER, Happening, Limits, happen
@@ -142,12 +143,29 @@ class LiveCall:
     """When it was last told to come back (Unix seconds)."""
     restored: bool = False
     """Whether all that is known of its channel is what an earlier process left behind."""
+    _subject: Subject | None = None
+    _json: CallJson | None = None
 
     @property
     def subject(self) -> Subject:
         """The call as the guard sees it."""
         verb = self.request.verb if self.request is not None else None
-        return Subject(self.call, verb, self.ending)
+        known = self._subject
+        if (
+            known is None
+            or known.call is not self.call
+            or known.verb != verb
+            or known.ending != self.ending
+        ):
+            known = self._subject = Subject(self.call, verb, self.ending)
+        return known
+
+    def json(self, call: Call) -> CallJson:
+        """``call``, which it is or just was, as JSON. Not in a turn."""
+        known = self._json
+        if known is None or known.call is not call:
+            known = self._json = CallJson(call)
+        return known
 
 
 class Turn:

@@ -30,7 +30,7 @@ from fsapp.desk.park import Park
 from fsapp.desk.parts import Parts
 from fsapp.desk.pickup import Pickup
 from fsapp.desk.reports import Reports
-from fsapp.desk.shown import all_shown, places, present, shown
+from fsapp.desk.shown import all_shown, numbered, places, present, shown
 from fsapp.desk.transfer import Transfer
 from fsapp.desk.verbs import committed
 from fsapp.store.agents import Agents, UnknownAgent
@@ -160,19 +160,19 @@ class Desk:
 
     def _call_list(self, agent: Agent, _: Parameters) -> Document:
         with self._board.turn():
-            live = self._board.lines.live(agent.organizations)
-            seen = [item.subject for item in live]
+            seen = [(live, live.subject) for live in self._board.lines.live(agent.organizations)]
             situation = self._board.situation(agent)
-        order = places(seen)
-        seen.sort(key=lambda subject: (subject.call.arrival, subject.call.id))
+        order = places(subject for _, subject in seen)
+        seen.sort(key=lambda one: (one[1].call.arrival, one[1].call.id))
         return _success(calls=all_shown(agent, seen, situation, order))
 
     def _call_queue(self, agent: Agent, _: Parameters) -> Document:
         with self._board.turn():
             queue = self._board.lines.queue(agent.organizations)
-            queued = [self._board.calls[call.id].subject for call in queue]
+            lives = [self._board.calls[call.id] for call in queue]
+            queued = [(live, live.subject) for live in lives]
             situation = self._board.situation(agent)
-        return _success(calls=all_shown(agent, queued, situation, places(queued)))
+        return _success(calls=all_shown(agent, queued, situation, numbered(queue)))
 
     def _call_state(self, agent: Agent, parameters: Parameters) -> Document:
         call_id = parameters["call_id"]

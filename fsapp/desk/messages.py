@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsapp.calls.agent import Agent
-from fsapp.calls.guard import Situation, Subject, can
+from fsapp.calls.guard import Abilities, Situation, Subject, can
 from fsapp.desk.shown import places
 from fsapp.store.tail import Told
 
@@ -96,7 +96,7 @@ class Update:
         return self._text(self._all(agent))
 
     def _all(self, agent: Agent) -> dict[str, Any]:
-        situation = self._moment.situation(agent)
+        can_do = Abilities(agent, self._moment.situation(agent))
         seen = [
             subject
             for subject in self._moment.subjects.values()
@@ -106,7 +106,7 @@ class Update:
         return {
             subject.call.id: {
                 "position": order.get(subject.call.id),
-                "can": can(agent, subject, situation),
+                "can": can_do.on(subject),
             }
             for subject in seen
         }

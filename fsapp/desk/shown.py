@@ -6,19 +6,21 @@ answered by the guard from what is on the board at that moment.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, queue_order
-from fsapp.calls.guard import Situation, Subject, can
-from fsapp.desk.board import Board
+from fsapp.calls.documents import CallJson, Shown
+from fsapp.calls.guard import Abilities, Situation, Subject, can
+from fsapp.desk.board import Board, LiveCall
 
-__all__ = ["all_shown", "places", "present", "shown"]
+__all__ = ["all_shown", "numbered", "places", "present", "shown"]
 
-Document = dict[str, object]
+Seen = tuple[LiveCall, Subject]
+"""A live call, and what it was at the moment that is shown."""
 
 
-def shown(board: Board, agent: Agent, call: Call) -> Document:
+def shown(board: Board, agent: Agent, call: Call) -> Shown:
     """The call object for ``agent``; what she may do is of this moment. Not in a turn."""
     with board.turn():
         live = board.calls.get(call.id)
@@ -26,19 +28,17 @@ def shown(board: Board, agent: Agent, call: Call) -> Document:
         position = board.position(call) if live else None
         situation = board.situation(agent)
     verbs = can(agent, subject, situation) if subject else []
-    return {**call.document(position), "can": verbs}
+    return Shown(live.json(call) if live else CallJson(call), position, verbs)
 
 
 def all_shown(
-    agent: Agent, subjects: Sequence[Subject], situation: Situation, order: Mapping[str, int]
-) -> list[Document]:
-    """The objects of calls she may see; ``order`` has the queued ones' places. Pure."""
+    agent: Agent, seen: Sequence[Seen], situation: Situation, order: Mapping[str, int]
+) -> list[Shown]:
+    """The objects of calls she may see; ``order`` has the queued ones' places. Not in a turn."""
+    can_do = Abilities(agent, situation)
     return [
-        {
-            **subject.call.document(order.get(subject.call.id)),
-            "can": can(agent, subject, situation),
-        }
-        for subject in subjects
+        Shown(live.json(subject.call), order.get(subject.call.id), can_do.on(subject))
+        for live, subject in seen
     ]
 
 
@@ -52,11 +52,16 @@ def present(
     return {**document, "can": []} if live is None else shown(board, agent, live.call)
 
 
-def places(subjects: Sequence[Subject]) -> dict[str, int]:
+def places(subjects: Iterable[Subject]) -> dict[str, int]:
     """Each queued call's place in its organization's queue, 1 = next."""
+    return numbered(queue_order(subject.call for subject in subjects))
+
+
+def numbered(queue: Iterable[Call]) -> dict[str, int]:
+    """As :func:`places`, of calls that are in the order in which they are served already."""
     counts: dict[int, int] = {}
     order = {}
-    for call in queue_order(subject.call for subject in subjects):
+    for call in queue:
         counts[call.organization_id] = counts.get(call.organization_id, 0) + 1
         order[call.id] = counts[call.organization_id]
     return order

@@ -6,7 +6,6 @@ anything of the server's software or of an exception.
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
 
+from fsapp.calls.documents import Shown, compact
 from fsapp.calls.refusals import Refusal, method_not_allowed, unhandled
 from fsapp.calls.spreadsheet import spreadsheet
 from fsapp.web.headers import document as document_headers
@@ -109,7 +109,18 @@ def unparsable(http: HTTPStatus, why: str) -> Answer:
 
 
 def _answer(http: HTTPStatus, document: Mapping[str, object], headers: Mapping[str, str]) -> Answer:
-    return _encoded(http, json.dumps(document, ensure_ascii=False), headers)
+    return _encoded(http, _written(document), headers)
+
+
+def _written(value: object) -> str:
+    """JSON; call objects write themselves (``calls/documents.py``)."""
+    if isinstance(value, Shown):
+        return value.json()
+    if isinstance(value, list) and value and isinstance(value[0], Shown):
+        return f"[{','.join(map(_written, value))}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{compact(key)}:{_written(one)}' for key, one in value.items())}}}"
+    return compact(value)
 
 
 def _encoded(http: HTTPStatus, text: str, headers: Mapping[str, str]) -> Answer:

@@ -194,3 +194,37 @@ def test_nothing_can_be_done_with_a_call_that_does_not_exist_for_her():
 
 def test_the_verbs_come_in_the_protocols_order():
     assert guard.VERBS == ("pickup", "park", "unpark", "hangup", "transfer")
+
+
+SUBJECTS = [
+    Subject(
+        replace(CALL, id=name, state=state, assigned_to=owner, organization_id=one, locked=locked),
+        verb,
+        ending,
+    )
+    for state, owner, one, locked, verb, ending, name in product(
+        State,
+        (None, "anna", "bente"),
+        (1, 2),
+        (False, True),
+        (None, "call/park"),
+        (False, True),
+        ("c1", "c2"),
+    )
+]
+
+
+@pytest.mark.parametrize(
+    "situation",
+    [
+        FREE,
+        SPEAKING,
+        Situation(engaged="c1"),
+        Situation(current=Subject(CURRENT), lost_destination=True),
+    ],
+    ids=["free", "speaking", "engaged", "lost"],
+)
+def test_what_she_can_do_with_many_calls_is_what_she_can_do_with_each(situation: Situation) -> None:
+    abilities = guard.Abilities(ANNA, situation)
+    for subject in SUBJECTS:
+        assert abilities.on(subject) == guard.can(ANNA, subject, situation), subject

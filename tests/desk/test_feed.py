@@ -84,7 +84,7 @@ class Hall:
     def lists(self, agent: Agent) -> tuple[dict[str, Any], dict[str, Any]]:
         calls = cast(Any, self.rig.desk.perform(agent, "call/list", {})["calls"])
         agents = cast(Any, self.rig.desk.perform(agent, "agent/list", {})["agents"])
-        return {call["id"]: call for call in calls}, {one["id"]: one for one in agents}
+        return {call["id"]: dict(call) for call in calls}, {one["id"]: one for one in agents}
 
     def tell(self) -> None:
         """What the streams' thread does when it is woken."""

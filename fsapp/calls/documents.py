@@ -1,0 +1,72 @@
+"""Call objects that are written often and change seldom: as a mapping for who reads them, as JSON
+for who sends them.
+
+The law of this file: :meth:`Shown.json` and the mapping say the same, key for key in the same
+order. What does not change with who asks is made into JSON once for each value of a call.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
+
+from fsapp.calls.call import Call
+
+__all__ = ["CallJson", "Shown", "compact"]
+
+_PLACE = '"position":null'
+
+
+def compact(value: object) -> str:
+    """JSON without blanks; characters as they are."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+class CallJson:
+    """One value of a call as JSON, open where its place in the queue and ``can`` go."""
+
+    __slots__ = ("_before", "_behind", "call")
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        # A caller's name cannot look like it: inside a string every quote has a backslash.
+        before, _, behind = compact(call.document()).partition(_PLACE)
+        self._before = f'{before}"position":'
+        self._behind = behind[:-1]
+
+    def whole(self, position: int | None, verbs: Sequence[str]) -> str:
+        """The whole object, with these two."""
+        place = "null" if position is None else position
+        return f'{self._before}{place}{self._behind},"can":{_verbs(tuple(verbs))}}}'
+
+
+class Shown(Mapping[str, object]):
+    """A call object for one agent: its place in the queue, and what she may do (``verbs``)."""
+
+    def __init__(self, call: CallJson, position: int | None, verbs: Sequence[str]) -> None:
+        self._call = call
+        self._position = position
+        self._verbs = verbs
+
+    def json(self) -> str:
+        """The object as it is sent."""
+        return self._call.whole(self._position, self._verbs)
+
+    @cached_property
+    def _document(self) -> dict[str, object]:
+        return {**self._call.call.document(self._position), "can": list(self._verbs)}
+
+    def __getitem__(self, key: str) -> object:
+        return self._document[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._document)
+
+    def __len__(self) -> int:
+        return len(self._document)
+
+
+@lru_cache(maxsize=64)
+def _verbs(verbs: tuple[str, ...]) -> str:
+    return compact(verbs)
