@@ -11,7 +11,7 @@ from fsapp.desk.board import LegPhase, LiveCall, Turn
 from fsapp.desk.bridges import Bridges, waiting_variables
 from fsapp.desk.context import Context
 from fsapp.desk.endings import SETTLE_SECONDS, Endings
-from fsapp.desk.kept import first_seen, identity, is_customer, rebuilt
+from fsapp.desk.kept import first_seen, identity, is_customer, parked_at, rebuilt
 from fsapp.desk.legs import Legs
 from fsapp.desk.music import Music
 from fsapp.switch import commands
@@ -122,7 +122,7 @@ class Arrivals:
         if live.ending or live.call.state is State.TRANSFERRED:
             self._endings.end(turn, live)
         elif live.call.state is State.RINGING:
-            self._callee_answered(turn, live)
+            self._callee_answered(turn, live, channel.answered_at)
         elif live.call.state is State.SPEAKING and live.restored:
             self._back_after_crash(turn, live, channel)
         elif live.call.state is State.SPEAKING:
@@ -132,8 +132,9 @@ class Arrivals:
                 self._board.happen(turn, live, Happening.RELEASE)
             self._wait_again(turn, live)
 
-    def _callee_answered(self, turn: Turn, live: LiveCall) -> None:
-        self._board.happen(turn, live, Happening.ANSWER)
+    def _callee_answered(self, turn: Turn, live: LiveCall, since: int | None) -> None:
+        """``since``: when FreeSWITCH was answered (Unix seconds); we may have been away."""
+        self._board.happen(turn, live, Happening.ANSWER, at=since)
         leg = live.leg
         if leg is None and not self._board.reconciled:
             return  # the agent's leg may still be there (reconcile.py)
@@ -148,7 +149,7 @@ class Arrivals:
         live.restored = False
         cause = channel.variables.get("last_bridge_hangup_cause", "")
         if channel.variables.get("fsapp_state") == State.PARKED:
-            self._parked(turn, live)
+            self._parked(turn, live, parked_at(channel))
         elif cause:
             live.returned = True
             if live.leg is not None:
@@ -172,9 +173,9 @@ class Arrivals:
             later = lambda: self._give_up_waiting(live, attempt)  # noqa: E731
             self._board.clock.later(SETTLE_SECONDS, later)
 
-    def _parked(self, turn: Turn, live: LiveCall) -> None:
+    def _parked(self, turn: Turn, live: LiveCall, since: int | None = None) -> None:
         leg, live.leg = live.leg, None
-        self._board.happen(turn, live, Happening.PARK)
+        self._board.happen(turn, live, Happening.PARK, at=since)
         self._wait_again(turn, live)
         if leg is None or leg.phase is LegPhase.GONE:
             self._board.finish(turn, live.request)

@@ -18,7 +18,16 @@ from fsapp.desk.context import RETURN_POINT, Options
 from fsapp.switch import commands
 from fsapp.switch.channel import Channel
 
-__all__ = ["app_of", "first_seen", "identity", "is_customer", "present", "rebuilt", "speaking"]
+__all__ = [
+    "app_of",
+    "first_seen",
+    "identity",
+    "is_customer",
+    "parked_at",
+    "present",
+    "rebuilt",
+    "speaking",
+]
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
 _MICROSECONDS = re.compile(r"[0-9]{16}")
@@ -112,11 +121,16 @@ def rebuilt(channel: Channel, now: float, default_context: str) -> Call:
         cm_id=_maybe(variables.get("fsapp_cm_id", "")),
         caller_id=variables.get("fsapp_caller_id") or call.caller_id,
         caller_name=variables.get("fsapp_caller_name") or call.caller_name,
-        parked_at=_maybe(variables.get("fsapp_parked_at", ""), digits=12),
+        parked_at=parked_at(channel),
         answered_at=channel.answered_at,
         bridged_at=channel.bridged_at,
         handled_by=tuple(agent for agent in handled if AGENT_ID.fullmatch(agent)),
     )
+
+
+def parked_at(channel: Channel) -> int | None:
+    """Since when she is on hold, in Unix seconds, if the channel tells."""
+    return _maybe(channel.variables.get("fsapp_parked_at", ""), digits=12)
 
 
 def _state(variables: Mapping[str, str]) -> State:

@@ -95,7 +95,11 @@ class Park(Verbs):
         if leg is not None:
             leg.stays = True
             posted.append(commands.api_set(leg.uuid, {"park_after_bridge": "true"}))
-        variables = {"fsapp_state": State.PARKED.value, "transfer_after_bridge": ""}
+        variables = {
+            "fsapp_state": State.PARKED.value,
+            "fsapp_parked_at": str(int(self._board.clock.now())),
+            "transfer_after_bridge": "",
+        }
         posted.append(commands.api_set(call.id, variables))
         posted.append(commands.api_transfer(call.id, RETURN_POINT, call.context))
         if live.connection is not None:

@@ -26,7 +26,7 @@ from fsapp.desk.board import Board, Leg, LiveCall, Turn
 from fsapp.desk.bridges import conversation_variables
 from fsapp.desk.context import RETURN_POINT, Context
 from fsapp.desk.endings import Endings
-from fsapp.desk.kept import app_of, is_customer, rebuilt
+from fsapp.desk.kept import app_of, is_customer, parked_at, rebuilt
 from fsapp.desk.legs import Legs
 from fsapp.desk.restore import take_in_leg
 from fsapp.desk.transfers import TOGETHER
@@ -209,8 +209,9 @@ class _Comparison:
         elif _under_way(live):
             return
         elif other.uuid in self._board.calls:
-            self._transferred(live, self._board.calls[other.uuid])
+            self._transferred(live, self._board.calls[other.uuid], channel.bridged_at)
         elif other.variables.get("fsapp_agent"):
+            self._answered(live, channel.answered_at)
             self._in_conversation(live, other, channel.bridged_at)
         else:
             self._found["joined with a channel that is not ours, left alone"] += 1
@@ -220,6 +221,11 @@ class _Comparison:
         other = self._seen.get(channel.variables.get("signal_bond", ""))
         mutual = other is not None and other.variables.get("signal_bond") == channel.uuid
         return other if mutual else None
+
+    def _answered(self, live: LiveCall, since: int | None) -> None:
+        """A number that rang, and was answered and joined while nobody looked."""
+        if live.call.state is State.RINGING and live.call.answered_at is None:
+            self._board.happen(self._turn, live, Happening.ANSWER, at=since)
 
     def _in_conversation(self, live: LiveCall, leg: Channel, since: int | None) -> None:
         """``since``: when FreeSWITCH bridged them (Unix seconds)."""
@@ -252,9 +258,10 @@ class _Comparison:
             return
         channel = self._seen.get(other.call.id)
         parked = channel is not None and channel.variables.get("fsapp_state") == State.PARKED
-        if other.call.state is State.SPEAKING:
-            left = Happening.PARK if parked else Happening.LOSE_AGENT
-            self._board.happen(self._turn, other, left)
+        if other.call.state is State.SPEAKING and channel is not None and parked:
+            self._board.happen(self._turn, other, Happening.PARK, at=parked_at(channel))
+        elif other.call.state is State.SPEAKING:
+            self._board.happen(self._turn, other, Happening.LOSE_AGENT)
         elif other.call.state is State.TRANSFERRING:
             self._board.happen(self._turn, other, Happening.RELEASE)
         if other.leg is not None and other.leg.live is other:
@@ -295,8 +302,9 @@ class _Comparison:
         organizations = frozenset({live.call.organization_id} if live is not None else ())
         return Agent(agent_id, agent_id, "", organizations=organizations)
 
-    def _transferred(self, one: LiveCall, other: LiveCall) -> None:
-        """Two customers speak with each other: a transfer, written down or not."""
+    def _transferred(self, one: LiveCall, other: LiveCall, since: int | None) -> None:
+        """Two customers speak with each other: a transfer, written down or not. ``since``: when
+        FreeSWITCH bridged them (Unix seconds)."""
         for live, partner in ((one, other), (other, one)):
             if _under_way(live):
                 return
@@ -304,17 +312,15 @@ class _Comparison:
             if leg is not None:
                 leg.live = None
                 self._legs.release(self._turn, leg)
-            self._write_transfer(live, partner)
+            self._write_transfer(live, partner, since)
             self._post(commands.api_set(live.call.id, TOGETHER))
 
-    def _write_transfer(self, live: LiveCall, partner: LiveCall) -> None:
-        call = live.call
+    def _write_transfer(self, live: LiveCall, partner: LiveCall, since: int | None) -> None:
+        call, to = live.call, partner.call.id
         if call.state in (State.SPEAKING, State.PARKED):
-            self._board.happen(self._turn, live, Happening.TRANSFER, channel=partner.call.id)
-        elif call.state is not State.TRANSFERRED or call.b_leg != partner.call.id:
-            true = replace(
-                call, state=State.TRANSFERRED, assigned_to=None, b_leg=partner.call.id, locked=False
-            )
+            self._board.happen(self._turn, live, Happening.TRANSFER, at=since, channel=to)
+        elif call.state is not State.TRANSFERRED or call.b_leg != to:
+            true = replace(call, state=State.TRANSFERRED, assigned_to=None, b_leg=to, locked=False)
             self._board.correct(self._turn, live, true)
         else:
             return

@@ -51,6 +51,20 @@ def test_a_conversation_that_had_just_begun_has_freeswitchs_time(rig: Rig) -> No
     rig.check()
 
 
+def test_a_number_that_answered_while_nobody_looked_has_freeswitchs_times(rig: Rig) -> None:
+    uuid, own = rig.dial()
+    rig.crashes()
+    answered, bridged = int(rig.clock.now()) - 9, int(rig.clock.now()) - 8
+    joined = customer(own, uuid, fsapp_call=uuid, fsapp_state="speaking", fsapp_owner="ann")
+    times = {
+        "Caller-Channel-Answered-Time": f"{answered}000000",
+        "Caller-Channel-Bridged-Time": f"{bridged}000000",
+    }
+    rig.sees({**joined, **times}, leg(uuid, uuid=own))
+    assert (rig.live(uuid).answered_at, rig.live(uuid).bridged_at) == (answered, bridged)
+    rig.check()
+
+
 def test_a_claim_whose_phone_still_rings_is_undone_and_the_phone_stops(rig: Rig) -> None:
     claimed(rig)
     rig.crashes()
@@ -111,11 +125,23 @@ def test_a_park_of_which_only_the_channel_tells_is_a_park(rig: Rig) -> None:
     rig.connects(CALLER)
     own = rig.talk()
     rig.crashes()
-    rig.connects(CALLER, "fsapp_return", {"fsapp_state": "parked", "fsapp_owner": "ann"})
-    assert rig.place() == "ann parked"
+    since = int(rig.clock.now()) - 4
+    kept = {"fsapp_state": "parked", "fsapp_owner": "ann", "fsapp_parked_at": str(since)}
+    rig.connects(CALLER, "fsapp_return", kept)
+    assert (rig.place(), rig.live().parked_at) == ("ann parked", since)
     rig.clock.advance(1.5)
     rig.control.expect(f"uuid_transfer {own} 'socket:")
     rig.answers(own)
+    rig.check()
+
+
+def test_since_when_she_is_on_hold_stands_on_the_channel_with_the_park_itself(rig: Rig) -> None:
+    rig.connects(CALLER)
+    own = rig.talk()
+    line, since = rig.lines[CALLER], int(rig.clock.now())
+    rig.park(own)
+    (sent,) = (text for text in line.sent if "fsapp_state=parked" in text)
+    assert f"fsapp_parked_at={since}" in sent
     rig.check()
 
 
@@ -238,12 +264,15 @@ def test_a_transfer_that_nobody_wrote_down_is_one(rig: Rig) -> None:
     uuid, _ = rig.speak_outbound(leg=own)
     rig.crashes()
     speaking = {"fsapp_state": "speaking", "fsapp_owner": "ann"}
+    since = int(rig.clock.now()) - 3
+    times = {"Caller-Channel-Bridged-Time": f"{since}000000"}
     rig.sees(
-        customer(uuid, **speaking),
-        customer(CALLER, uuid, fsapp_call=uuid, **speaking),
+        {**customer(uuid, **speaking), **times},
+        {**customer(CALLER, uuid, fsapp_call=uuid, **speaking), **times},
         leg(uuid=own),
     )
     assert (rig.place(), rig.place(uuid)) == ("nobody transferred", "nobody transferred")
+    assert {rig.live().bridged_at, rig.live(uuid).bridged_at} == {since}
     rig.control.expect(f"uuid_setvar_multi {CALLER} hangup_after_bridge=true")
     rig.control.expect(f"uuid_setvar_multi {uuid} hangup_after_bridge=true")
     rig.control.answer(f"uuid_kill {own}")
