@@ -424,7 +424,7 @@ BREAKINGS = (
     Breaking("no_agent_is_stuck", engaged_for_ever, "is ringing though"),
     Breaking("no_agent_is_stuck", speaking_with_nobody, "is speaking, current call None"),
     Breaking("the_queue_has_one_order", last_come_first_served, "the record says", NO_WORK),
-    Breaking("the_queue_has_one_order", a_place_too_far, "is number 1, and told to be .2"),
+    Breaking("the_queue_has_one_order", a_place_too_far, "is number 1, and told to be .*2"),
     Breaking("the_queue_has_one_order", no_priorities, "the order is not total", NO_WORK),
     Breaking("every_live_call_is_listed", ended_calls_stay, "live on record are"),
     Breaking("every_live_call_is_listed", one_is_kept_from_the_queue, "queued on record are"),
