@@ -27,6 +27,7 @@ from fsapp.calls.table import FOR_EVER, Happening, Limits, happen
 from fsapp.desk.clock import Clock, Timer
 from fsapp.desk.lines import Lines
 from fsapp.desk.presence import OFFLINE_AFTER, AgentStatus, Presence
+from fsapp.desk.tally import Tally
 from fsapp.store.calls import Calls, Event, KeyRecord
 from fsapp.store.writer import Written
 from fsapp.switch.connection import Connection, OnReply
@@ -210,6 +211,7 @@ class Board:
     ) -> None:
         self._store = calls
         self.clock = clock
+        self.tally = Tally()
         self._limits = limits
         self.watch: Callable[[LiveCall], None] = lambda _live: None
         """Told, in a turn, of every call that has changed or is taken in."""
@@ -295,6 +297,7 @@ class Board:
         """A new inbound call: its row, and ``call_offer``."""
         self.calls[live.call.id] = live
         self.lines.file(live, None, live.call)
+        self.tally.arrived(live.call)
         log.info("%s: arrived at %s", live.call.id, live.call.destination)
         live.written = self._store.record(live.call, [self._event("call_offer", live.call)])
 
@@ -426,6 +429,7 @@ class Board:
         known = self._limits.facts(self.clock.now() if at is None else at, **facts)
         live.call, names = happen(before, happening, known)
         self.lines.file(live, before, live.call)
+        self.tally.happened(happening, before, live.call)
         self.watch(live)
         turn.agents.update(who for who in (before.assigned_to, live.call.assigned_to) if who)
         return [self._event(name, live.call) for name in names]

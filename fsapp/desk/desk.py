@@ -36,11 +36,15 @@ from fsapp.desk.verbs import committed
 from fsapp.store.agents import Agents, UnknownAgent
 from fsapp.store.calls import Calls
 
-__all__ = ["Desk", "Health"]
+__all__ = ["CHECKS", "Desk", "Health"]
 
 Document = dict[str, object]
 Parameters = Mapping[str, str]
 Verb = Callable[[Agent, Parameters], Document]
+
+
+CHECKS = ("draining", "switch", "database", "listener")
+"""What :meth:`Desk.readiness` looks at."""
 
 
 @dataclass(frozen=True)
@@ -150,13 +154,8 @@ class Desk:
         if self._context.control.connection is None:
             switch = self._context.control.failure or "FreeSWITCH is not connected"
         stopping = "fsapp is shutting down" if self._context.drain.begun else None
-        checks = {
-            "draining": stopping,
-            "switch": switch,
-            "database": self._health.database(),
-            "listener": self._health.listener(),
-        }
-        return {name: why for name, why in checks.items() if why is not None}
+        found = (stopping, switch, self._health.database(), self._health.listener())
+        return {name: why for name, why in zip(CHECKS, found, strict=True) if why is not None}
 
     def _call_list(self, agent: Agent, _: Parameters) -> Document:
         with self._board.turn():

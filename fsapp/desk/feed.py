@@ -104,6 +104,11 @@ class Feed:
         """Whether all that was told after this event is still there to be told again."""
         return self._tail.oldest() <= number + 1
 
+    def untold(self) -> int:
+        """How many events are on record that were not told yet. For any thread; raises
+        ``sqlite3.Error``."""
+        return max(0, self._tail.newest() - self.last)
+
     def roll(self) -> object:
         """Changes when an agent is added, removed or changed, also by another process."""
         try:

@@ -36,7 +36,7 @@ class Message:
     """One event, told to each agent in her own words."""
 
     def __init__(self, row: Told, moment: Moment) -> None:
-        self.number = row.number
+        self.number, self.timestamp = row.number, row.timestamp
         self._moment = moment
         self._subject = moment.subjects.get(row.call_id or "")
         self._texts: dict[tuple[bool, Situation], bytes] = {}

@@ -106,6 +106,11 @@ class Presence:
         elif cause in UNREACHABLE:
             status.seen = None
 
+    def state(self, agent: Agent) -> AgentState:
+        """Her state now. Only looks."""
+        status = self.agents.get(agent.id)
+        return self._state(AgentStatus(agent) if status is None else status)
+
     def document(self, status: AgentStatus) -> dict[str, object]:
         """The agent object of protocol §3."""
         agent, current = status.agent, self._board.current(status.agent.id)

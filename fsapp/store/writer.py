@@ -13,8 +13,9 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,12 +68,13 @@ class Written(Future[T]):
 
 
 class _Job:
-    """One change: what to do, and the future that tells of it."""
+    """One change: what to do, since when (monotonic clock), and the future that tells of it."""
 
-    __slots__ = ("future", "result", "run")
+    __slots__ = ("future", "result", "run", "since")
 
     def __init__(self, run: Callable[[Database], Any], gate: threading.Condition) -> None:
         self.run = run
+        self.since = time.monotonic()
         self.future: Written[Any] = Written(gate)
         self.result: Any = None
 
@@ -105,7 +107,16 @@ class Writer:
         """Why the last attempt to commit failed, in a sentence; ``None`` when it succeeded."""
         self.committed: Callable[[], None] = lambda: None
         """Told after each commit, on the writing thread; must not wait."""
+        self.measured: Callable[[Sequence[float]], None] = lambda _seconds: None
+        """Told then how long each change of it took from being handed in; must not wait."""
+        self.failures = 0
+        """How often a commit has failed."""
         self._thread = threading.Thread(target=self._serve, name="database-writer", daemon=True)
+
+    @property
+    def waiting(self) -> int:
+        """How many changes are not being committed yet."""
+        return len(self._jobs)
 
     def start(self) -> None:
         self._thread.start()
@@ -173,10 +184,12 @@ class Writer:
                     _fail(group, error)
                     return database
                 continue
+            now = time.monotonic()
             self._recovered()
             _answer(done)
             self._end(group)
             self.committed()
+            self.measured([now - job.since for job in group])
             return database
         return database
 
@@ -197,6 +210,7 @@ class Writer:
 
     def _may_retry(self, error: sqlite3.Error) -> bool:
         why = explain(error, self._path)
+        self.failures += 1
         if self.failure != why:
             log.error("the database cannot be written: %s; trying again", why)
         self.failure = why

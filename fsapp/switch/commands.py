@@ -40,6 +40,7 @@ __all__ = [
     "fits",
     "linger",
     "myevents",
+    "name_of",
     "nixevent",
     "playable",
 ]
@@ -109,6 +110,15 @@ def playable(source: str) -> bool:
 
 def _uuid(value: str) -> str:
     return _match(_UUID, value, "a channel's uuid")
+
+
+def name_of(command: str) -> str:
+    """What a command built here is called: ``uuid_bridge``, ``execute``, ``linger``, …."""
+    first, _, rest = command.partition(" ")
+    if first in ("api", "bgapi"):
+        return rest.partition(" ")[0].rstrip()
+    word = first.partition("\n")[0]
+    return "execute" if word == "sendmsg" else word
 
 
 def linger(seconds: int) -> str:

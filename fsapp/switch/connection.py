@@ -21,11 +21,22 @@ from typing import Any, Protocol
 from fsapp.switch.channel import Channel, Event, Headers, Reply
 from fsapp.switch.wire import BadFrame, Wire
 
-__all__ = ["Connection", "Handler", "OnReply", "prepare"]
+__all__ = ["Connection", "Handler", "Meter", "OnReply", "prepare", "unmeasured"]
 
 log = logging.getLogger(__name__)
 
 OnReply = Callable[[Reply], None]
+Meter = Callable[[str, Reply, float], None]
+"""Told of every command: itself, its reply, and how many seconds that took. Called where the reply
+is received, or where the connection is found closed; must not wait."""
+
+
+def unmeasured(_command: str, _reply: Reply, _seconds: float) -> None:
+    """A :data:`Meter` for whom nobody asks."""
+
+
+_Waiting = tuple[OnReply | None, str, float]
+"""Who waits for a reply, to which command, since when (monotonic clock)."""
 
 SEND_SECONDS = 5
 KEEPALIVE_SECONDS = 10
@@ -41,6 +52,9 @@ class Handler(Protocol):
     def happened(self, event: Event, connection: Connection) -> None: ...
 
     def disconnected(self, connection: Connection) -> None: ...
+
+
+_LOST = Reply("", lost=True)
 
 
 def prepare(sock: socket.socket) -> None:
@@ -63,15 +77,16 @@ def prepare(sock: socket.socket) -> None:
 class Connection:
     """``wire`` has its hand-shake behind it and is this object's from here on."""
 
-    def __init__(self, wire: Wire, name: str) -> None:
+    def __init__(self, wire: Wire, name: str, meter: Meter = unmeasured) -> None:
         self._wire = wire
+        self._meter = meter
         self.name = name
         self.uuid = ""
         self.superseded = False
         """Whether the same channel has connected again; this one's events no longer count."""
         self.closed = False
         self._outbox: deque[tuple[str, OnReply | None]] = deque()
-        self._waiting: deque[OnReply | None] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._writing = threading.Lock()
         self._guard = threading.Lock()
 
@@ -136,9 +151,10 @@ class Connection:
         with self._guard:
             usable = not self.closed
             if usable:
-                self._waiting.extend(on_reply for _, on_reply in batch)
+                now = time.monotonic()
+                self._waiting.extend((on_reply, command, now) for command, on_reply in batch)
         if not usable:
-            _answer_lost([on_reply for _, on_reply in batch])
+            self._lose([(on_reply, command, 0.0) for command, on_reply in batch])
             return b""
         text = "".join(command for command, _ in batch)
         try:
@@ -210,15 +226,24 @@ class Connection:
         else:
             return
         with self._guard:
-            on_reply = self._waiting.popleft() if self._waiting else None
+            waiting = self._waiting.popleft() if self._waiting else None
+        if waiting is None:
+            return
+        (on_reply, command, since), reply = waiting, Reply(text.strip())
+        self._meter(command, reply, time.monotonic() - since)
         if on_reply is not None:
-            self._safely(lambda: on_reply(Reply(text.strip())))
+            self._safely(lambda: on_reply(reply))
+
+    def _lose(self, waiting: list[_Waiting]) -> None:
+        for _, command, _since in waiting:
+            self._meter(command, _LOST, 0.0)
+        _answer_lost([on_reply for on_reply, _, _ in waiting])
 
     def _end(self) -> None:
         with self._guard:
             self.closed = True
             waiting, self._waiting = list(self._waiting), deque()
-        _answer_lost(waiting)
+        self._lose(waiting)
         self._wire.close()
         # Nobody may be writing while the descriptor's number is given back.
         with self._writing:
@@ -231,6 +256,6 @@ def _answer_lost(waiting: list[OnReply | None]) -> None:
     for on_reply in waiting:
         if on_reply is not None:
             try:
-                on_reply(Reply("", lost=True))
+                on_reply(_LOST)
             except Exception:
                 log.exception("a lost reply: a mistake of ours")

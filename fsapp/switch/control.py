@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 
 from fsapp.switch import commands
-from fsapp.switch.connection import Connection, Handler
+from fsapp.switch.connection import Connection, Handler, Meter, unmeasured
 from fsapp.switch.login import LoginRefused, log_in
 from fsapp.switch.pulse import Later, Pulse
 from fsapp.switch.wire import BadFrame, Wire
@@ -32,12 +32,24 @@ class Control:
     counts as gone, though its connection stands.
     """
 
-    def __init__(self, address: tuple[str, int], password: str, later: Later, limit: float) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        password: str,
+        later: Later,
+        limit: float,
+        meter: Meter = unmeasured,
+    ) -> None:
         self._host, self._port = address
         self._where = f"{self._host}:{self._port}"
         self._password = password
         self._later = later
         self._limit = limit
+        self._meter = meter
+        self.connected = 0
+        """How often it has connected."""
+        self.failed = 0
+        """How often it could not."""
         self._connection: Connection | None = None
         self._pulse: Pulse | None = None
         self._stopping = threading.Event()
@@ -92,7 +104,7 @@ class Control:
 
     def _connect(self) -> Connection | None:
         try:
-            return Connection(self._logged_in(), "control")
+            return Connection(self._logged_in(), "control", self._meter)
         except LoginRefused as refusal:
             self._fail(f"FreeSWITCH at {self._where} {refusal}")
         except (OSError, BadFrame) as error:
@@ -100,6 +112,7 @@ class Control:
                 f"FreeSWITCH does not answer at {self._where}: {_words(error)}; start it "
                 "with mod_event_socket, or correct control.address"
             )
+        self.failed += 1
         return None
 
     def _logged_in(self) -> Wire:
@@ -121,6 +134,7 @@ class Control:
         connection.flush()
         pulse = Pulse(connection, self._later, self._limit, lambda up: self._told(up, came_up))
         self._connection, self._pulse, self._failure = connection, pulse, None
+        self.connected += 1
         if self._stopping.is_set():
             connection.close()
         log.info("FreeSWITCH answers at %s", self._where)

@@ -13,19 +13,23 @@ import select
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fsapp.switch import commands
 from fsapp.switch.channel import Channel
-from fsapp.switch.connection import Connection, Handler, prepare
+from fsapp.switch.connection import Connection, Handler, Meter, prepare, unmeasured
 from fsapp.switch.wire import BadFrame, Wire
 
-__all__ = ["Listener", "PeerLimits"]
+__all__ = ["REFUSALS", "Listener", "PeerLimits"]
 
 log = logging.getLogger(__name__)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+REFUSALS = ("not_allowed", "too_many", "no_handshake")
+"""Why a connection is not taken."""
 
 PAUSE_SECONDS = 0.2
 LINGER_SECONDS = 5
@@ -56,9 +60,16 @@ class Listener:
         allow: Sequence[Network],
         handler: Handler,
         limits: PeerLimits | None = None,
+        *,
+        meter: Meter = unmeasured,
     ) -> None:
         self._allow = allow
         self._handler = handler
+        self._meter = meter
+        self.accepted = 0
+        """How many connections were taken."""
+        self.refused: Counter[str] = Counter()
+        """How many were not, by why: one of :data:`REFUSALS`."""
         self._limits = limits or PeerLimits()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
@@ -84,6 +95,11 @@ class Listener:
     @property
     def bound(self) -> bool:
         return self._acceptor.is_alive()
+
+    @property
+    def open(self) -> int:
+        """How many connections there are now."""
+        return len(self._connections)
 
     def start(self) -> None:
         self._acceptor.start()
@@ -133,9 +149,11 @@ class Listener:
             return False
 
     def _admitted(self, peer: socket.socket, address: tuple[str, int]) -> bool:
-        why = self._why_not(address[0])
-        if why is not None:
+        refusal = self._why_not(address[0])
+        if refusal is not None:
             peer.close()
+            reason, why = refusal
+            self.refused[reason] += 1
             self._tell("outbound connection from %s refused: %s", address[0], why)
             return False
         prepare(peer)
@@ -168,11 +186,12 @@ class Listener:
         if wanted:
             log.warning(text, *arguments)
 
-    def _why_not(self, host: str) -> str | None:
+    def _why_not(self, host: str) -> tuple[str, str] | None:
         if not self._allowed(host):
-            return "not in outbound.allow"
-        if len(self._threads) >= self._limits.connections:
-            return f"there are {self._limits.connections} already (outbound.connections)"
+            return "not_allowed", "not in outbound.allow"
+        most = self._limits.connections
+        if len(self._threads) >= most:
+            return "too_many", f"there are {most} already (outbound.connections)"
         return None
 
     def _allowed(self, host: str) -> bool:
@@ -189,7 +208,7 @@ class Listener:
             finally:
                 self._places.release()
             if shaken:
-                self._run(Connection(wire, name))
+                self._run(Connection(wire, name, self._meter))
         except Exception:
             log.exception("connection %s ended by a mistake of ours", name)
         finally:
@@ -211,6 +230,7 @@ class Listener:
         finally:
             with self._lock:
                 self._unfinished.discard(wire)
+                self.refused["no_handshake"] += not shaken
             if not shaken:
                 wire.release()
         return shaken
@@ -226,6 +246,7 @@ class Listener:
         )
         with self._lock:
             self._connections.add(connection)
+            self.accepted += 1
         if self._closing.is_set():
             connection.close()
         try:

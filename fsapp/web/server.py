@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from cheroot.workers.threadpool import ThreadPool, WorkerThread
@@ -41,15 +42,28 @@ class WebServer:
     one is an ``OSError`` before anything else starts; it answers between start() and stop()."""
 
     def __init__(
-        self, application: object, settings: Http, tls: ssl.SSLContext | None = None
+        self,
+        application: object,
+        settings: Http,
+        tls: ssl.SSLContext | None = None,
+        refused: Callable[[int], None] = lambda _status: None,
     ) -> None:
+        """``refused`` is told the status of each answer that ``application`` was not asked for,
+        because what came was no request; it must not wait."""
         self._cheroot = _Cheroot(
             (settings.listen.host, settings.listen.port), application, settings
         )
         self._cheroot.ssl_adapter = LazyTls(tls) if tls is not None else None
+        self._cheroot.refused = refused
+        self.threads = settings.threads
         self._cheroot.prepare()
         self.address = Address(*self._cheroot.bind_addr)
         self._thread = threading.Thread(target=self._cheroot.serve, name="web", daemon=True)
+
+    @property
+    def busy(self) -> int:
+        """How many requests are being answered."""
+        return self._cheroot.requests.busy()
 
     def start(self) -> None:
         self._thread.start()
@@ -76,6 +90,8 @@ class _Cheroot(Server):
     expiration_interval = _SELECT_SECONDS
     max_request_header_size = _HEADER_BYTES
     _connections: Any
+    requests: _Pool
+    refused: Callable[[int], None]
 
     def __init__(self, address: tuple[str, int], application: object, settings: Http) -> None:
         super().__init__(
@@ -147,9 +163,14 @@ class _Cheroot(Server):
 class _Pool(ThreadPool):
     """cheroot's threads, of which none can hold up the end of the process."""
 
+    _threads: list[WorkerThread]
+
     def __init__(self, server: _Cheroot, **sizes: int) -> None:
         super().__init__(server, **sizes)
         self._server = server
+
+    def busy(self) -> int:
+        return sum(worker.conn is not None for worker in list(self._threads))
 
     def _spawn_worker(self) -> WorkerThread:
         worker = WorkerThread(self._server)  # type: ignore[no-untyped-call]

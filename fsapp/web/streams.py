@@ -41,6 +41,7 @@ _LATER = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWr
 
 class Message(Protocol):
     number: int
+    timestamp: float
 
     def text(self, agent: Agent) -> bytes | None: ...
 
@@ -102,6 +103,11 @@ class Streams:
         self._looked = self._beaten = 0.0
         self._version: object = None
         self._thread = threading.Thread(target=self._serve, name="event-streams", daemon=True)
+        self.told: Callable[[Sequence[float]], None] = lambda _moments: None
+        """Told when events have gone out, of the moments they happened (Unix seconds); must not
+        wait."""
+        self.cut_off = 0
+        """How many streams were ended because their client read too slowly."""
 
     def start(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -119,6 +125,21 @@ class Streams:
         if self._thread.is_alive():
             self.wake()
             self._thread.join(_STOP_SECONDS)
+
+    @property
+    def most(self) -> int:
+        """How many streams there may be."""
+        return self._settings.max_streams
+
+    @property
+    def open(self) -> int:
+        """How many streams there are, those that are being opened included."""
+        return self._settings.max_streams - self._places
+
+    @property
+    def behind(self) -> int:
+        """How many clients have not taken yet what there is to tell them."""
+        return sum(bool(one.unsent) or one.after is not None for one in list(self._streams))
 
     def wake(self) -> None:
         """There may be more to tell. Never waits."""
@@ -194,6 +215,7 @@ class Streams:
         """Everything new, to everyone who is not behind."""
         while messages := self._feed.next():
             self._tell_all(lambda agent: _joined(messages, agent))
+            self.told([message.timestamp for message in messages])
         update = self._feed.update()
         if update is not None:
             self._tell_all(update.text)
@@ -254,6 +276,7 @@ class Streams:
             self._write(stream)
         if len(stream.unsent) > self._settings.buffer and stream.after is None:
             log.info("%s reads her events too slowly; cut off", stream.agent.id)
+            self.cut_off += 1
             self._end(stream)
 
     def _write(self, stream: _Stream) -> None:

@@ -105,6 +105,7 @@ class StrictRequest(HTTPRequest):
     def simple_response(self, status: str, msg: str = "") -> None:
         """cheroot's own refusals, as JSON; the connection is closed after each."""
         answer = _own_answer(HTTPStatus(int(status[:3])), msg)
+        self.server.refused(answer.http.value)
         self._close_unread()
         with suppress(OSError):  # the client need not be there any more
             self.conn.wfile.write(_raw(answer))

@@ -89,10 +89,6 @@ class HandWriter(Writer):
         if self._jobs:
             self.database = self._commit(self.database, self._next_group())
 
-    @property
-    def waiting(self) -> int:
-        return len(self._jobs)
-
 
 class OneThreadDatabase(Database):
     """One thread runs at a time, so one reading connection is enough."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -103,6 +104,43 @@ def test_jobs_that_wait_share_one_commit_in_their_order(traced: Traced) -> None:
     assert results(jobs) == [f"note {number}" for number in range(50)]
     assert traced.notes() == results(jobs)
     assert traced.commits() == 2
+
+
+def test_each_change_is_measured_from_being_handed_in_to_its_commit(traced: Traced) -> None:
+    told: list[float] = []
+    traced.writer.measured = told.extend
+    held = Held(traced.writer)
+    before = time.monotonic()
+    jobs = [traced.writer.submit(note(text)) for text in ("one", "two")]
+    handed_in = time.monotonic()
+    assert traced.writer.waiting == 2
+    before_commit = time.monotonic()
+    held.go()
+    results(jobs)
+    traced.writer.stop()
+    assert traced.writer.waiting == 0
+    assert len(told) == 3
+    for seconds in told[1:]:
+        assert before_commit - handed_in <= seconds <= time.monotonic() - before
+
+
+def test_a_commit_that_fails_is_counted_and_no_change_is_measured_twice(path: Path) -> None:
+    traced = Traced(path)
+    told: list[float] = []
+    traced.writer.measured = told.extend
+    other = sqlite3.connect(path)
+    other.execute("BEGIN IMMEDIATE")
+    traced.writer.start()
+    written = traced.writer.submit(note("one"))
+    deadline = time.monotonic() + LIMIT
+    while traced.writer.failures < 2:
+        assert time.monotonic() < deadline, "failures are not counted"
+    assert told == []
+    other.rollback()
+    other.close()
+    written.result(LIMIT)
+    traced.writer.stop()
+    assert len(told) == 1
 
 
 def test_a_group_has_a_largest_size(path: Path) -> None:

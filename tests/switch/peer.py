@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
-from fsapp.switch.channel import Channel, Event
+from fsapp.switch.channel import Channel, Event, Reply
 from fsapp.switch.connection import Connection, prepare
 from fsapp.switch.wire import Wire
 
@@ -187,7 +187,9 @@ class Line:
         self.peer.channel_data()
         self.wire = CountingWire(accepted)
         self.wire.begin(self.wire.greeted(time.monotonic() + LIMIT))
-        self.connection = Connection(self.wire, "test")
+        self.measured: list[tuple[str, Reply, float]] = []
+        meter = lambda *told: self.measured.append(told)  # noqa: E731
+        self.connection = Connection(self.wire, "test", meter)
         self.connection.uuid = UUID
         self.handler = NotingHandler()
         self.thread = threading.Thread(target=self.connection.receive, args=(self.handler,))

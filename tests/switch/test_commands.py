@@ -123,9 +123,17 @@ def test_each_command_ends_with_its_only_blank_line(name: str) -> None:
 
 
 def test_every_builder_has_its_text_here() -> None:
-    told = {name for name in commands.__all__ if name.islower()} - {"fits", "playable"}
+    told = {name for name in commands.__all__ if name.islower()} - {"fits", "playable", "name_of"}
     source = Path(__file__).read_text("utf-8").partition("TEXTS = {")[2].partition("\n}\n")[0]
     assert {name for name in told if f"commands.{name}(" not in source} == set()
+
+
+def test_a_command_is_called_by_a_word_of_freeswitchs_and_by_nothing_that_stands_in_it() -> None:
+    assert {commands.name_of(text) for _, text in TEXTS.values()} == {
+        *("linger", "myevents", "nixevent", "event", "exit", "execute", "show", "originate"),
+        *("uuid_exists", "uuid_setvar_multi", "uuid_dump", "uuid_transfer", "uuid_getvar"),
+        *("uuid_bridge", "uuid_kill", "uuid_break", "user_data"),
+    }
 
 
 def test_the_default_of_nixevent_leaves_what_the_desk_reads() -> None:

@@ -83,6 +83,37 @@ def test_replies_go_to_their_commands_in_order(line: Line) -> None:
     assert [answer.result(LIMIT).text for answer in answers] == ["+OK 0", "+OK 1", "+OK 2"]
 
 
+def test_each_command_is_measured_from_being_written_to_its_reply(line: Line) -> None:
+    ask(line, "myevents\n\n", "api first\n\n")
+    before_writing = time.monotonic()
+    line.connection.flush()
+    line.peer.expect("myevents", "api first")
+    written = time.monotonic()
+    line.peer.reply("+OK")
+    wait_until(lambda: len(line.measured) == 1, "nobody was told")
+    before_reply = time.monotonic()
+    line.peer.api("-ERR no")
+    wait_until(lambda: len(line.measured) == 2, "nobody was told")
+    told = [(command, reply.text) for command, reply, _ in line.measured]
+    assert told == [("myevents\n\n", "+OK"), ("api first\n\n", "-ERR no")]
+    seconds = line.measured[1][2]
+    assert before_reply - written <= seconds <= time.monotonic() - before_writing
+
+
+def test_a_command_without_a_reply_is_measured_as_lost(line: Line) -> None:
+    ask(line, "api written\n\n")
+    line.connection.flush()
+    line.peer.expect("api written")
+    line.peer.close()
+    wait_until(lambda: line.measured, "nobody was told")
+    ask(line, "api too late\n\n")
+    line.connection.flush()
+    assert [(command, reply.lost) for command, reply, _ in line.measured] == [
+        ("api written\n\n", True),
+        ("api too late\n\n", True),
+    ]
+
+
 def test_a_reply_and_an_api_response_are_counted_alike(line: Line) -> None:
     first, second = ask(line, "myevents\n\n"), ask(line, "api status\n\n")
     line.connection.flush()

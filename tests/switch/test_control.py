@@ -42,7 +42,9 @@ class Controlled:
 
     def __init__(self, address: tuple[str, int], password: str = "ClueCon") -> None:
         self.clock = ManualClock()
-        self.control = Control(address, password, self.clock.later, SILENCE)
+        self.measured: list[str] = []
+        meter = lambda command, *_: self.measured.append(command)  # noqa: E731
+        self.control = Control(address, password, self.clock.later, SILENCE, meter)
         self.handler = NotingHandler()
         self.came_up = 0
         self.control.start(self.handler, self._came_up)
@@ -95,6 +97,31 @@ def test_it_comes_back_when_the_connection_was_lost(switch: EventSocket) -> None
     assert controlled.control.connection is not first
     assert controlled.handler.ended == [first]
     assert controlled.ask("api status\n\n").result(LIMIT).text == "status"
+    controlled.control.stop()
+
+
+def test_connections_made_and_attempts_that_failed_are_counted(switch: EventSocket) -> None:
+    controlled = Controlled(switch.address)
+    controlled.wait_up()
+    assert (controlled.control.connected, controlled.control.failed) == (1, 0)
+    switch.hang_up()
+    controlled.wait_up(2)
+    assert controlled.control.connected == 2
+    controlled.control.stop()
+
+
+def test_an_attempt_that_fails_is_counted(switch: EventSocket) -> None:
+    controlled = Controlled(switch.address, "wrong")
+    wait_until(lambda: controlled.control.failed > 1, "failures are not counted")
+    assert controlled.control.connected == 0
+    controlled.control.stop()
+
+
+def test_its_commands_are_measured(switch: EventSocket) -> None:
+    controlled = Controlled(switch.address)
+    controlled.wait_up()
+    controlled.ask("api status\n\n").result(LIMIT)
+    assert controlled.measured[-1] == "api status\n\n"
     controlled.control.stop()
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from fsapp.switch import listener as listener_module
 from fsapp.switch.channel import Channel, Headers, Reply
-from fsapp.switch.listener import MOST_TOLD, Listener, PeerLimits
+from fsapp.switch.listener import MOST_TOLD, REFUSALS, Listener, PeerLimits
 from tests.switch.peer import LIMIT, UUID, NotingHandler, Peer, nothing_left, wait_until
 
 SUBSCRIPTION = ("linger 5", "myevents")
@@ -88,6 +88,54 @@ def test_the_end_of_a_connection_is_told(listener: Listener, handler: NotingHand
     peer = shake_hands(listener)
     peer.close()
     wait_until(lambda: handler.ended == handler.connections != [], "the end was not told")
+
+
+def test_what_is_taken_and_what_is_open_is_counted(
+    listener: Listener, handler: NotingHandler
+) -> None:
+    first, second = shake_hands(listener, "one"), shake_hands(listener, "two")
+    assert (listener.accepted, listener.open) == (2, 2)
+    first.close()
+    wait_until(lambda: listener.open == 1, "an ended connection is counted as open")
+    assert listener.accepted == 2
+    assert not any(listener.refused.values())
+    second.close()
+
+
+def test_what_is_refused_is_counted_by_its_reason(handler: NotingHandler) -> None:
+    listener = listen(handler, "192.0.2.0/24")
+    peer = call(listener)
+    assert peer.read() is None
+    peer.close()
+    assert +listener.refused == {"not_allowed": 1}
+    listener.stop()
+
+
+def test_too_many_and_no_hand_shake_are_reasons_too(handler: NotingHandler) -> None:
+    listener = listen(handler, limits=PeerLimits(connections=1))
+    first, second = call(listener), call(listener)
+    assert second.read() is None
+    first.close()
+    wait_until(lambda: listener.refused["no_handshake"], "a lost hand-shake was not counted")
+    assert +listener.refused == {"too_many": 1, "no_handshake": 1}
+    assert set(listener.refused) <= set(REFUSALS)
+    assert (listener.accepted, listener.open) == (0, 0)
+    second.close()
+    listener.stop()
+
+
+def test_a_connections_commands_are_measured(handler: NotingHandler) -> None:
+    told: list[tuple[str, str]] = []
+    networks = [ipaddress.ip_network("127.0.0.0/8")]
+    meter = lambda command, reply, _: told.append((command, reply.text))  # noqa: E731
+    listener = Listener("127.0.0.1", 0, networks, handler, meter=meter)
+    listener.start()
+    peer = shake_hands(listener)
+    peer.reply("+OK will linger")
+    wait_until(lambda: told, "nobody was told")
+    assert told == [("linger 5\n\n", "+OK will linger")]
+    peer.close()
+    listener.stop()
 
 
 def test_a_peer_that_vanishes_is_cleaned_up(listener: Listener, handler: NotingHandler) -> None:

@@ -99,6 +99,7 @@ class Word:
     number: int
     size: int = 10
     deaf: str = ""
+    timestamp: float = 0.0
 
     def text(self, agent: Agent) -> bytes | None:
         if agent.id == self.deaf:

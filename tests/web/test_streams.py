@@ -63,6 +63,36 @@ def test_a_stream_begins_at_once_and_says_how_to_come_back(stage: Hall) -> None:
     assert ear.last == 7
 
 
+def test_when_events_have_gone_out_their_moments_are_told(stage: Hall) -> None:
+    told: list[float] = []
+    stage.streams.told = told.extend
+    ear = joined(stage.ear())
+    stage.feed.say(Word(1, timestamp=100.5), Word(2, timestamp=101.0, deaf="ann"))
+    assert numbers(ear, 1) == [1]
+    wait_until(lambda: len(told) == 2, "nobody was told")
+    assert told == [100.5, 101.0]
+
+
+def test_how_many_are_open_behind_and_cut_off_is_known() -> None:
+    with hall(buffer=65536, max_streams=10) as stage:
+        streams = stage.streams
+        assert (streams.open, streams.most, streams.behind, streams.cut_off) == (0, 10, 0, 0)
+        good, bad = joined(stage.ear("ann")), joined(stage.ear("bob", small=True))
+        wait_until(lambda: not streams.behind, "who has heard all is counted as behind")
+        assert streams.open == 2
+        behind, number = 0, 0
+        while not streams.cut_off:
+            number += 1
+            stage.feed.say(Word(number, size=20_000))
+            assert numbers(good, 1) == [number]
+            behind = max(behind, streams.behind)
+        assert behind >= 1, "who does not read is not counted as behind"
+        wait_until(lambda: streams.open == 1, "who was cut off is counted as open")
+        wait_until(lambda: not streams.behind, "who was cut off is counted as behind")
+        assert streams.cut_off == 1
+        bad.close()
+
+
 def test_what_is_said_is_heard_in_order_by_whom_it_concerns(stage: Hall) -> None:
     ann, bob = joined(stage.ear("ann")), joined(stage.ear("bob"))
     stage.feed.say(Word(1), Word(2, deaf="bob"), Word(3))
