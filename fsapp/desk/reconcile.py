@@ -34,7 +34,7 @@ from fsapp.switch import commands
 from fsapp.switch.channel import Channel, Dump, Reply
 from fsapp.switch.connection import Connection
 
-__all__ = ["COMES_BACK", "OVERDUE_SECONDS", "Reconciliation"]
+__all__ = ["COMES_BACK", "OVERDUE_SECONDS", "Reconciliation", "channels_listed"]
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Reconciliation:
                 turn.post(control, commands.api_show_channels(), on_reply=told)
 
     def _listed(self, control: Connection, reply: Reply, look: Look) -> None:
-        listed = _uuids(reply)
+        listed = channels_listed(reply)
         if listed is None:
             if look is Look.WHOLE and not reply.lost:
                 # It may be about to start: its Event Socket answers before its commands are there.
@@ -127,7 +127,7 @@ class Reconciliation:
         return item is None or item.connection is None
 
 
-def _uuids(reply: Reply) -> list[str] | None:
+def channels_listed(reply: Reply) -> list[str] | None:
     """The channels that FreeSWITCH lists and that may be asked about; ``None`` when it does not."""
     try:
         rows = json.loads(reply.text).get("rows", [])
