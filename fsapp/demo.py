@@ -26,7 +26,7 @@ from fsapp import shipped
 from fsapp.calls.agent import Agent
 from fsapp.lab.switch import Caller, LabSwitch
 from fsapp.service import CannotStart, Service
-from fsapp.settings import Database, Settings, load
+from fsapp.settings import Database, Metrics, Settings, load
 from fsapp.store.contacts import Contact
 from fsapp.store.organizations import Organization
 
@@ -77,6 +77,7 @@ VERBS = """
     desk "{url}/agent/list"                          # your colleagues
     desk -X POST "{url}/agent/state?state=paused&reason=lunch"
     desk -N "{url}/events"                           # what happens, live
+    curl -s "{url}/metrics"                          # figures for Prometheus; here without a token
 """
 
 
@@ -126,6 +127,8 @@ def run(duration: float | None, calls_per_minute: float) -> int:
             # The environment alone: an administrator's conf/fsapp.toml is not the demo's.
             given = load(Path(os.devnull), os.environ)
             settings = replace(given, database=Database(path=Path(folder) / "fsapp.db"))
+            if given.metrics == Metrics():
+                settings = replace(settings, metrics=Metrics(allow=given.outbound.allow))
             with _desk(settings) as (switch, service):
                 _introduce(service)
                 deadline = time.monotonic() + (float("inf") if duration is None else duration)
@@ -163,6 +166,7 @@ def _introduce(service: Service) -> None:
     service.contacts.load(CONTACTS)
     url = f"http://{service.address}"
     tokens = {agent: service.agents.add(agent) for agent in AGENTS}
+    service.metrics.learn()
     _say(f"\nfsapp is running. Console: {url}/\n")
     for agent, token in tokens.items():
         _say(f"  {agent.name:6} ({agent.id}, phone {agent.phone})  token {token}")

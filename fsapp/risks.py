@@ -30,6 +30,11 @@ def risks(settings: Settings) -> Iterator[str]:
             f"outbound.allow lets everybody in who reaches {outbound.listen}, to speak as "
             "FreeSWITCH. Name its address only"
         )
+    if any(not network.prefixlen for network in settings.metrics.allow):
+        yield (
+            "metrics.allow lets everybody in: whoever reaches http.listen may read how busy every "
+            "organization is. Name Prometheus's address only, or set metrics.token_file"
+        )
 
 
 def _is_local(host: str) -> bool:

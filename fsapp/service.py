@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from fsapp.calls.table import Limits
+from fsapp.desk.audit import Audit
 from fsapp.desk.board import Board
 from fsapp.desk.clock import SystemClock
 from fsapp.desk.closing import Closing
@@ -33,6 +34,8 @@ from fsapp.desk.reports import Reports
 from fsapp.desk.restore import restore
 from fsapp.desk.retention import Retention
 from fsapp.logs import start_log
+from fsapp.metrics import scrape
+from fsapp.metrics.exporter import Exporter
 from fsapp.risks import risks
 from fsapp.settings import Address, Outbound, Settings
 from fsapp.signals import wait_for_signals
@@ -43,10 +46,12 @@ from fsapp.store.database import Database
 from fsapp.store.history import History
 from fsapp.store.organizations import Organizations
 from fsapp.store.tail import Tail
+from fsapp.switch.connection import Meter
 from fsapp.switch.control import Control
 from fsapp.switch.listener import Listener, PeerLimits
 from fsapp.web import tls
 from fsapp.web.app import build
+from fsapp.web.scrapers import Scrapers
 from fsapp.web.server import WebServer
 from fsapp.web.streams import Streams
 
@@ -73,12 +78,13 @@ class CannotStart(Exception):
 
 
 class Service:
-    """One running fsapp. Making one raises ``SettingsError`` when the TLS files are no pair;
-    ``start`` raises :class:`CannotStart`."""
+    """One running fsapp. Making one raises ``SettingsError`` when a file that the settings name is
+    of no use; ``start`` raises :class:`CannotStart`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._tls = tls.context(settings.http)
+        self._scrapers = Scrapers(settings.metrics)
         self.database = Database(settings.database.path, settings.database.synchronous)
         self.calls = Calls(self.database, platform.node() or "local")
         self.agents = Agents(self.database)
@@ -89,6 +95,7 @@ class Service:
         limits = Limits(settings.park.recall_after, settings.queue.overflow_after)
         self.board = Board(self.calls, self.clock, settings.agent.offline_after, limits)
         self.drain = Drain()
+        self.metrics = Exporter(self.clock.now, self._organization_numbers)
         self.control: Control
         self.listener: Listener
         self.server: WebServer
@@ -172,6 +179,7 @@ class Service:
             settings.control.password,
             self.clock.later,
             settings.switch.timeout,
+            self.metrics.commands,
         )
         parts = Parts(Context(self.board, self.control, _options(settings), self.drain))
         self._handler = EventHandler(parts)
@@ -187,17 +195,49 @@ class Service:
         self.database.writer.committed = feed.committed
         self.streams = Streams(feed, self.agents, settings.events)
         with _listening("outbound.listen", settings.outbound.listen):
-            self.listener = _listener(settings.outbound, self._handler)
+            self.listener = _listener(settings.outbound, self._handler, self.metrics.commands)
         try:
-            application = build(self.desk, self.agents, settings, self.streams)
+            application = build(
+                self.desk,
+                self.agents,
+                settings,
+                self.streams,
+                figures=self.metrics,
+                scrapers=self._scrapers,
+            )
+            refused = self.metrics.requests.refused
             with _listening("http.listen", settings.http.listen):
-                self.server = WebServer(application, settings.http, self._tls)
+                self.server = WebServer(application, settings.http, self._tls, refused)
         except BaseException:
             self.listener.abandon()
             raise
         # Only now: a second process on the same settings has failed to listen by here.
         live, ended = self.calls.live(), self.calls.lately_ended()
         restore(self.board, live, self.agents.all(), ended)
+        self._measure(feed, Audit(parts.context))
+
+    def _measure(self, feed: Feed, audit: Audit) -> None:
+        """What is counted as it happens from now on, and what is looked at when it is asked for."""
+        self.board.tally = self.metrics.calls
+        self.database.writer.measured = self.metrics.commits
+        self.streams.told = self.metrics.lag
+        application = scrape.Application(
+            board=self.board,
+            agents=self.agents.all,
+            missing=self.desk.readiness,
+            stuck=audit.stuck,
+            control=self.control,
+            listener=self.listener,
+            database=self.database,
+            streams=self.streams,
+            untold=feed.untold,
+            server=self.server,
+        )
+        self.metrics.look_at(application)
+
+    def _organization_numbers(self) -> set[int]:
+        served = {number for agent in self.agents.all() for number in agent.organizations}
+        return served | {organization.id for organization in self.organizations.all()}
 
     def _database_failure(self) -> str | None:
         why = self.database.why_not_writable(READY_SECONDS)
@@ -248,9 +288,9 @@ def _raise_descriptor_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _listener(outbound: Outbound, handler: EventHandler) -> Listener:
+def _listener(outbound: Outbound, handler: EventHandler, meter: Meter) -> Listener:
     limits = PeerLimits(outbound.handshake_timeout, outbound.handshakes, outbound.connections)
-    return Listener(*outbound.listen, outbound.allow, handler, limits)
+    return Listener(*outbound.listen, outbound.allow, handler, limits, meter=meter)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ __all__ = [
     "LEVEL",
     "LISTEN",
     "NETWORKS",
+    "OPTIONAL_NETWORKS",
     "OPTIONAL_PATH",
     "PASSWORD",
     "PATH",
@@ -146,6 +147,10 @@ def _one_of(*words: str) -> Callable[[object], str]:
 LISTEN = Kind(_address(lowest_port=0))
 ADDRESS = Kind(_address(lowest_port=1))
 NETWORKS = Kind(networks, lambda text: text.split(","))
+OPTIONAL_NETWORKS = Kind(
+    lambda value: () if value == [] else networks(value),
+    lambda text: text.split(",") if text else [],
+)
 PATH = Kind(_path)
 OPTIONAL_PATH = Kind(lambda value: None if value == "" else _path(value))
 LEVEL = Kind(_one_of("debug", "info", "warning", "error"))

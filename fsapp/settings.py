@@ -25,6 +25,7 @@ from fsapp.setting_kinds import (
     LEVEL,
     LISTEN,
     NETWORKS,
+    OPTIONAL_NETWORKS,
     OPTIONAL_PATH,
     PASSWORD,
     PATH,
@@ -53,6 +54,7 @@ __all__ = [
     "History",
     "Http",
     "Log",
+    "Metrics",
     "Outbound",
     "Park",
     "Phone",
@@ -197,6 +199,12 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True)
+class Metrics:
+    allow: tuple[Network, ...] = _row((), OPTIONAL_NETWORKS, "who may read /metrics without token")
+    token_file: Path | None = _row(None, OPTIONAL_PATH, "file with a token for /metrics alone")
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     level: str = _row("info", LEVEL, "least severe level that is logged")
 
@@ -219,6 +227,7 @@ class Settings:
     dialplan: Dialplan = field(default_factory=Dialplan)
     switch: Switch = field(default_factory=Switch)
     events: Events = field(default_factory=Events)
+    metrics: Metrics = field(default_factory=Metrics)
     log: Log = field(default_factory=Log)
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from fsapp import cli
 from fsapp.calls import refusals
+from fsapp.metrics.table import LABELS, Metric
+from fsapp.metrics.table import TABLE as METRICS
 from fsapp.settings import TABLE, Row
 from fsapp.web.answers import OWN
 from fsapp.web.routes import ROUTES, Route
@@ -78,6 +80,30 @@ def test_every_command_is_documented_with_its_options(command: str, options: lis
     assert f"`{command}" in documents
     for option in options:
         assert option in documents
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_every_metric_is_documented_with_its_type_labels_and_buckets(metric: Metric) -> None:
+    documented = text_of("docs/metrics.md")
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    cells = f"| `{metric.name}` | {metric.kind} | {labels} | ".replace("|  |", "| |")
+    assert documented.count(f"\n{cells}") == 1
+    if metric.buckets:
+        bounds = ", ".join(f"{bound:g}" for bound in metric.buckets)
+        row = rf"^\| [^|]*`{metric.name}`[^|]* \| {re.escape(bounds)} \| "
+        assert re.search(row, documented, re.MULTILINE)
+
+
+def test_no_metric_is_documented_that_there_is_not() -> None:
+    found = set(re.findall(r"\b(?:fsapp|process)_[a-z_]+[a-z]\b", text_of("docs/metrics.md")))
+    exported = {name for metric in METRICS for name in (metric.name, *metric.series)}
+    assert found - {"fsapp_return"} <= exported
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_every_label_is_documented(label: str) -> None:
+    rows = text_of("docs/metrics.md").partition("## Labels")[2].partition("## ")[0]
+    assert re.search(rf"^\| [^|]*`{label}`[^|]* \| ", rows, re.MULTILINE)
 
 
 def test_every_refusal_is_documented() -> None:

@@ -28,6 +28,8 @@ EVERYBODY = {"FSAPP_OUTBOUND_LISTEN": "[::]:8084", "FSAPP_OUTBOUND_ADVERTISE": "
         ({**EVERYBODY, "FSAPP_OUTBOUND_ALLOW": "10.0.0.0/8,0.0.0.0/0"}, "outbound.allow"),
         ({**EVERYBODY, "FSAPP_OUTBOUND_ALLOW": "::/0"}, "outbound.allow"),
         ({"FSAPP_OUTBOUND_ALLOW": "0.0.0.0/0"}, None),
+        ({"FSAPP_METRICS_ALLOW": "127.0.0.0/8"}, None),
+        ({"FSAPP_METRICS_ALLOW": "10.0.0.0/8,::/0"}, "metrics.allow"),
     ],
 )
 def test_a_risk_is_one_sentence_that_names_the_setting(

@@ -23,6 +23,7 @@ from fsapp.web.headers import stream as stream_headers
 __all__ = [
     "OWN",
     "Answer",
+    "exposed",
     "incident",
     "page",
     "refused",
@@ -75,6 +76,12 @@ def tabulated(document: Mapping[str, object], key: str, columns: Sequence[str]) 
     if document.get("next") is not None:
         headers["X-Next-Cursor"] = str(document["next"])
     return _encoded(HTTPStatus.OK, spreadsheet(columns, rows), headers)
+
+
+def exposed(figures: bytes) -> Answer:
+    """200 with figures in Prometheus's text format."""
+    headers = document_headers("text/plain; version=0.0.4; charset=utf-8")
+    return Answer(HTTPStatus.OK, figures, {**headers, "Content-Length": str(len(figures))})
 
 
 def streaming(first: bytes) -> Answer:

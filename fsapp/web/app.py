@@ -7,6 +7,7 @@ refusal and every error leaves through :class:`Application` as a JSON document.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -15,12 +16,18 @@ from typing import Any, Protocol
 from bottle import Bottle, HTTPError, HTTPResponse, request
 
 from fsapp.calls.agent import Agent
-from fsapp.calls.refusals import Refusal, dependency_unavailable, not_authorized
+from fsapp.calls.refusals import (
+    Refusal,
+    dependency_unavailable,
+    not_authorized,
+    route_not_found,
+)
 from fsapp.settings import Settings
 from fsapp.store.trouble import DatabaseTrouble
 from fsapp.web import tokens
 from fsapp.web.answers import (
     Answer,
+    exposed,
     incident,
     page,
     refused,
@@ -35,13 +42,15 @@ from fsapp.web.guesses import Guesses
 from fsapp.web.pages import Pages
 from fsapp.web.parameters import Received, check, fields_of, read
 from fsapp.web.routes import FORMAT, ROUTES, Route, find, in_path, method_allowed
+from fsapp.web.scrapers import Scrapers, may_read
 
-__all__ = ["CONNECTION", "Application", "Desk", "build"]
+__all__ = ["CONNECTION", "Application", "Desk", "Figures", "build"]
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 Act = Callable[[Agent | None, Mapping[str, str]], Answer]
 _ADMITTED = "fsapp.admitted"
+_ROUTE = "fsapp.route"
 HELLO = b"retry: 1000\n\n"
 """The first words of a stream: how soon to come back, in milliseconds, when it has ended."""
 CONNECTION = "fsapp.connection"
@@ -66,9 +75,27 @@ class Desk(Protocol):
         """What is missing, a sentence by name; empty when ready."""
 
 
+class Figures(Protocol):
+    """Counts requests, and has the text for ``/metrics`` (``fsapp.metrics.exporter.Exporter``)."""
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """A request was answered. ``route`` is its path as in the table, ``none`` for any other,
+        ``method`` one that the route allows, ``other`` for any other. Must not wait."""
+
+    def exposition(self) -> bytes: ...
+
+
+class _NoFigures:
+    def answered(self, *_: object) -> None:
+        pass
+
+    def exposition(self) -> bytes:
+        raise route_not_found("/metrics")
+
+
 @dataclass(frozen=True, slots=True)
 class _Admitted:
-    """A request that passed 401, 404 and 405; ``agent`` is ``None`` on an open route only."""
+    """A request that passed 401, 404 and 405; ``agent`` is ``None`` on a route that needs none."""
 
     agent: Agent | None
     tokens: frozenset[str]
@@ -78,10 +105,20 @@ class _Admitted:
 class Application:
     """The WSGI callable. What the Bottle inside raises becomes an answer here, once."""
 
-    def __init__(self, bottle: Bottle) -> None:
+    def __init__(self, bottle: Bottle, figures: Figures) -> None:
         self._bottle = bottle
+        self._figures = figures
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        began, answering = time.monotonic(), _Answering(start_response)
+        body = self._answer(environ, answering)
+        route, method = environ.get(_ROUTE), environ["REQUEST_METHOD"]
+        path, methods = ("none", ()) if route is None else (route.path, route.methods)
+        known = method if method in methods else "other"
+        self._figures.answered(path, known, answering.status, time.monotonic() - began)
+        return body
+
+    def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
             body: Iterable[bytes] = self._bottle(environ, start_response)
             return body
@@ -95,44 +132,81 @@ class Application:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 
 
+class _Answering:
+    """A ``start_response`` that remembers the status."""
+
+    __slots__ = ("_start", "status")
+
+    def __init__(self, start: StartResponse) -> None:
+        self._start = start
+        self.status = 0
+
+    def __call__(self, line: str, headers: list[tuple[str, str]], *exc_info: object) -> object:
+        self.status = int(line[:3])
+        return self._start(line, headers, *exc_info)
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """Says who asks."""
+
+    holders: tokens.Holders
+    guesses: Guesses
+    scrapers: Scrapers
+
+    def admit(self, route: Route | None, found: frozenset[str], host: str) -> Agent | None:
+        """The agent who asks, ``None`` where she need not be known; or 401."""
+        scraped = route is not None and route.scraped
+        is_open = route is not None and route.open
+        if is_open or (scraped and self.scrapers.admits(host, found)):
+            return None
+        agent = tokens.admit(self.holders, found, self.guesses, host)
+        if scraped and not may_read(agent):
+            raise not_authorized()
+        return agent
+
+
 def build(
     desk: Desk,
     holders: tokens.Holders,
     settings: Settings,
     streams: Streams,
     guesses: Guesses | None = None,
+    *,
+    figures: Figures | None = None,
+    scrapers: Scrapers | None = None,
 ) -> Application:
-    """The application for one desk; ``holders`` tells whose token it is."""
-    guesses = guesses or Guesses()
+    """The application for one desk; ``holders`` tells whose token it is. Without ``figures`` there
+    is no ``/metrics``."""
+    door = _Door(holders, guesses or Guesses(), scrapers or Scrapers(settings.metrics))
+    figures = figures or _NoFigures()
     bottle = Bottle()
     # Exceptions are Application's; Bottle's own handling would print them.
     bottle.catchall = False
     bottle.default_error_handler = _bottles_own
     pages = Pages()
     limit = settings.http.body_limit
-    bottle.add_hook("before_request", lambda: _admit(holders, guesses, limit))
+    bottle.add_hook("before_request", lambda: _admit(door, limit))
     for route in ROUTES:
-        act = _act_of(route, desk, pages, streams)
+        act = _act_of(route, desk, pages, streams, figures)
         bottle.route(route.path, list(route.methods), _handler(route, act))
-    return Application(bottle)
+    return Application(bottle, figures)
 
 
-def _admit(holders: tokens.Holders, guesses: Guesses, body_limit: int) -> None:
+def _admit(door: _Door, body_limit: int) -> None:
     """Before Bottle looks for the route: 401, then 404 or 405."""
     environ: Environ = request.environ
+    # Bottle drops bytes that are not UTF-8 from PATH_INFO; the path as sent is meant here.
+    path = str(environ["bottle.raw_path"])
+    route = environ[_ROUTE] = find(path)
     received = read(
         environ.get("QUERY_STRING", "").encode("latin-1"),
         read_body(environ, body_limit),
         environ.get("CONTENT_TYPE", ""),
     )
-    # Bottle drops bytes that are not UTF-8 from PATH_INFO; the path as sent is meant here.
-    path = str(environ["bottle.raw_path"])
-    route = find(path)
     received = replace(received, fields=(*received.fields, *fields_of(in_path(path))))
     found = tokens.given(environ.get("HTTP_AUTHORIZATION", ""), received)
-    is_open = route is not None and route.open
-    host = environ.get("REMOTE_ADDR", "")
-    agent = None if is_open else tokens.admit(holders, found, guesses, host)
+    agent = door.admit(route, found, environ.get("REMOTE_ADDR", ""))
     method_allowed(route, environ["REQUEST_METHOD"], path)
     environ[_ADMITTED] = _Admitted(agent, found, received)
 
@@ -155,7 +229,7 @@ def _header(name: str) -> str | None:
     return value
 
 
-def _act_of(route: Route, desk: Desk, pages: Pages, streams: Streams) -> Act:
+def _act_of(route: Route, desk: Desk, pages: Pages, streams: Streams, figures: Figures) -> Act:
     verb = route.verb
     if verb == "events":
         return lambda agent, parameters: _stream(streams, agent, parameters)
@@ -163,6 +237,7 @@ def _act_of(route: Route, desk: Desk, pages: Pages, streams: Streams) -> Act:
         own: dict[str, Act] = {
             "/healthz": lambda *_: succeeded({"status": "success"}),
             "/readyz": lambda *_: _ready(desk.readiness()),
+            "/metrics": lambda *_: exposed(figures.exposition()),
         }
         return own.get(route.path, lambda *_: _page(pages))
 

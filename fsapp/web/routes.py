@@ -70,7 +70,8 @@ class Route:
     """One path. ``verb`` is what the desk is asked to perform; without one the web layer answers
     by itself. ``open`` means that no token is needed. Of the parameters in ``one_of`` exactly one
     must be given. A part of the path in angle brackets is a parameter of that name. ``sheet`` is
-    what is answered as CSV when that is asked for."""
+    what is answered as CSV when that is asked for. ``scraped``: who may read it is another question
+    (``scrapers.py``)."""
 
     path: str
     methods: tuple[str, ...]
@@ -80,6 +81,7 @@ class Route:
     one_of: tuple[str, ...] = ()
     open: bool = False
     sheet: Sheet | None = None
+    scraped: bool = False
 
     @property
     def allow(self) -> str:
@@ -192,6 +194,7 @@ ROUTES: tuple[Route, ...] = (
     _desk("events", READ, "Live events", *_AFTER),
     Route("/healthz", READ, "Whether the process is alive", open=True),
     Route("/readyz", READ, "Whether it can take calls", open=True),
+    Route("/metrics", READ, "Figures for Prometheus", scraped=True),
     Route("/", READ, "The agents' console", open=True),
     Route("/wallboard", READ, "The supervisors' wallboard", open=True),
     _FILE,

@@ -1,0 +1,80 @@
+"""What the edges do, counted and timed as it happens: commands, commits, events, requests.
+
+The law of this file: each is told by whoever knows the fact, on that one's thread, and does not
+wait. The parts of the house that tell do not know this one; they are given a callable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from fsapp.metrics.registry import Registry, counter, histogram
+from fsapp.metrics.table import (
+    COMMAND_DURATION,
+    COMMANDS,
+    COMMIT_DURATION,
+    REQUEST_DURATION,
+    REQUESTS,
+    STREAM_LAG,
+)
+from fsapp.switch.channel import Reply
+from fsapp.switch.commands import name_of
+
+__all__ = ["CommandMeter", "CommitMeter", "LagMeter", "RequestMeter"]
+
+
+class CommandMeter:
+    """A ``fsapp.switch.connection.Meter``."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._commands = counter(COMMANDS, registry)
+        self._duration = histogram(COMMAND_DURATION, registry)
+
+    def __call__(self, command: str, reply: Reply, seconds: float) -> None:
+        name = name_of(command)
+        if reply.lost:
+            self._commands.labels(name, "lost").inc()
+            return
+        self._commands.labels(name, "refused" if reply.refused else "ok").inc()
+        self._duration.labels(name).observe(seconds)
+
+
+class CommitMeter:
+    """Told how long each change of a commit took (``fsapp.store.writer.Writer.measured``)."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._duration = histogram(COMMIT_DURATION, registry)
+
+    def __call__(self, seconds: Sequence[float]) -> None:
+        for each in seconds:
+            self._duration.observe(each)
+
+
+class LagMeter:
+    """Told when events have gone out (``fsapp.web.streams.Streams.told``)."""
+
+    def __init__(self, registry: Registry, now: Callable[[], float]) -> None:
+        self._now = now
+        self._lag = histogram(STREAM_LAG, registry)
+
+    def __call__(self, moments: Sequence[float]) -> None:
+        now = self._now()
+        for moment in moments:
+            self._lag.observe(max(0.0, now - moment))
+
+
+class RequestMeter:
+    """Told of every request that was answered, or refused as none."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._requests = counter(REQUESTS, registry)
+        self._duration = histogram(REQUEST_DURATION, registry)
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """See ``fsapp.web.app.Figures.answered``."""
+        self._requests.labels(route, method, str(status)).inc()
+        self._duration.labels(route).observe(seconds)
+
+    def refused(self, status: int) -> None:
+        """What came was no request of HTTP (``fsapp.web.server.WebServer``)."""
+        self._requests.labels("none", "other", str(status)).inc()
