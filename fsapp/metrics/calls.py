@@ -26,6 +26,8 @@ _ENDS = {
     "outbound": (Outcome.ANSWERED, Outcome.TRANSFERRED, Outcome.FAILED),
 }
 """What can come of a call (calls/outcome.py)."""
+_WHOLE_SECONDS = 2.0
+"""How far a row's time, which has whole seconds, may be from now and mean now."""
 NOT_JOINED, CALLER_GONE = "not_joined", "caller_gone"
 
 
@@ -84,17 +86,22 @@ class CallTally(Tally):
     def _claim(self, before: Call, _after: Call) -> None:
         self._claimed[before.id] = self._now()
 
-    def _bridge(self, before: Call, _after: Call) -> None:
-        now = self._joined[before.id] = self._now()
+    def _bridge(self, before: Call, after: Call) -> None:
+        joined = self._joined[before.id] = self._moment(after.bridged_at)
         claimed = self._claimed.pop(before.id, None)
         if claimed is not None:
-            self._pickup.observe(now - claimed)
-        self._waited(before, Outcome.ANSWERED)
+            self._pickup.observe(max(0.0, joined - claimed))
+        self._waited(before, Outcome.ANSWERED, joined)
 
-    def _waited(self, before: Call, outcome: Outcome) -> None:
+    def _moment(self, told: int | None) -> float:
+        """When it happened: now, or as FreeSWITCH says of what was found out only after a crash."""
+        now = self._now()
+        return now if told is None or now - told < _WHOLE_SECONDS else told
+
+    def _waited(self, before: Call, outcome: Outcome, until: float | None = None) -> None:
         """Her first wait ends with this (calls/outcome.py)."""
         if before.inbound and before.waited is None and not before.handled_by:
-            seconds = max(0.0, self._now() - before.arrival)
+            seconds = max(0.0, (until or self._now()) - before.arrival)
             self._waiting.labels(self._label(before), outcome).observe(seconds)
 
     def _apart(self, before: Call, _after: Call) -> None:

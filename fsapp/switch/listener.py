@@ -151,9 +151,9 @@ class Listener:
     def _admitted(self, peer: socket.socket, address: tuple[str, int]) -> bool:
         refusal = self._why_not(address[0])
         if refusal is not None:
-            peer.close()
             reason, why = refusal
             self.refused[reason] += 1
+            peer.close()
             self._tell("outbound connection from %s refused: %s", address[0], why)
             return False
         prepare(peer)

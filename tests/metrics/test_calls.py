@@ -180,6 +180,21 @@ def test_a_conversation_that_outlived_a_restart_is_timed_by_its_row(rig: Rig) ->
     assert figures.series(STARTED) == {}
 
 
+def test_a_conversation_found_after_a_crash_began_when_freeswitch_says(
+    rig: Rig, figures: Reading
+) -> None:
+    rig.connects(CALLER)
+    arrived = rig.clock.now()
+    rig.clock.advance(50)
+    with rig.board.turn() as turn:
+        live = rig.board.calls[CALLER]
+        rig.board.happen(turn, live, Happening.CLAIM, agent="ann")
+        rig.board.happen(turn, live, Happening.BRIDGE, at=int(arrived) + 20, channel="leg")
+    assert wait(figures, "answered") == (1, 20)
+    rig.hangs_up(CALLER)
+    assert talk(figures) == (1, 30)
+
+
 def test_nothing_is_remembered_of_calls_that_have_ended(rig: Rig, figures: Reading) -> None:
     rig.connects(CALLER)
     rig.talk()
