@@ -29,6 +29,7 @@ class Outcome:
     stuck: list[str]
     left_over: list[str]
     strange: list[str]
+    kills: int = 0
     figures: dict[str, object] = field(default_factory=dict)
     harmed: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Each harm done on purpose: in which count it belongs, and what names it there."""

@@ -106,6 +106,7 @@ class _Drill:
             stuck=stuck,
             left_over=self._left_over(),
             strange=self.ledger.strange,
+            kills=self.killer.kills,
             figures=self._figures(),
             harmed=self.harmed,
         )
@@ -202,7 +203,7 @@ class _Drill:
             "switch": self.switch.name,
             "seconds": f"{self.plan.seconds:.0f}",
             "callers on the line, agents": f"{self.plan.callers}, {self.plan.agents}",
-            "kill -9": self.killer.kills,
+            "kill -9": f"{self.killer.kills}, {self.killer.while_starting} while it started",
             "ready again after": again,
             "calls": f"{len(self.ledger.placed)} in, {len(self.witness.dialled())} out",
             "conversations": f"{len(long)}, at most {max(long, default=0):.1f} s long",

@@ -24,6 +24,10 @@ WATCHER = "watch"
 STRUCK = ("originate", "pickup", "hangup", "park", "originate", "unpark", "transfer")
 """What shall be under way when the app is killed, one after the other."""
 
+AGAIN = 3
+"""Each third time it is killed again while it starts."""
+STARTING = (0.3, 1.5)
+"""How long after its launch, in seconds."""
 LATEST = 0.02
 """How long after the beginning of a request the app dies at the latest, in seconds; a ringing
 phone's takes longer, the others are over by then."""
@@ -61,6 +65,8 @@ class Killer:
     ledger: Ledger
     every: float
     kills: int = 0
+    while_starting: int = 0
+    """How many of the kills met an app that had not come back from the one before."""
     stopping: threading.Event = field(default_factory=threading.Event)
     ready_after: list[float] = field(default_factory=list)
     """Seconds from each kill until the app said it was ready again."""
@@ -76,16 +82,25 @@ class Killer:
         self._thread.join(60)
 
     def _run(self) -> None:
-        for verb in itertools.cycle(STRUCK):
+        for number, verb in enumerate(itertools.cycle(STRUCK)):
             if self.stopping.wait(self.every / 2):
                 return
             if self.ledger.wait_for_request(verb, self.every / 2):
                 time.sleep(self._random.uniform(0, LATEST))
+            began = time.monotonic()
             self._strike()
+            if number % AGAIN == AGAIN - 1:
+                self._strike_again()
+            self.app.start()
+            self.ready_after.append(time.monotonic() - began)
 
     def _strike(self) -> None:
-        began = time.monotonic()
         self.app.kill()
         self.kills += 1
-        self.app.start()
-        self.ready_after.append(time.monotonic() - began)
+
+    def _strike_again(self) -> None:
+        """Somewhere between the first line of the program and the first look at the switch."""
+        self.app.launch()
+        time.sleep(self._random.uniform(*STARTING))
+        self._strike()
+        self.while_starting += 1
