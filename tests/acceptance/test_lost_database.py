@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from .actors import Agent, Callers, Desk, Phone
-from .app import App
+from .app import App, run_fsapp, variables
+from .client import Client
 from .wait import wait_for
 
 BACK = 10.0
@@ -28,12 +29,27 @@ def lost(app: App, prepared: tuple[Path, dict[str, str]]) -> Callable[[], None]:
 
     def lose() -> None:
         app.kill()
-        for part in ("", "-wal", "-shm"):
-            Path(f"{app.database}{part}").unlink(missing_ok=True)
+        deletes(app)
         shutil.copyfile(prepared[0], app.database)
         app.start()
 
     return lose
+
+
+def deletes(app: App) -> None:
+    """Somebody deletes the file, and what SQLite keeps beside it."""
+    for part in ("", "-wal", "-shm"):
+        Path(f"{app.database}{part}").unlink(missing_ok=True)
+
+
+def hires(app: App, agent: str, *more: str) -> Client:
+    """An agent is added to the new file; her client."""
+    own = variables({"database": {"path": app.database}})
+    added = run_fsapp(
+        "agent", "add", agent, "--name", agent.title(), *more, directory=app.directory, **own
+    )
+    assert added.returncode == 0, added.stderr
+    return Client(app.address, added.stdout.split()[-1])
 
 
 def kept(desk: Desk) -> dict[str, dict[str, Any]]:
@@ -87,3 +103,38 @@ def test_transferred_calls_are_known_and_end_together(
     wait_for(lambda: kept(desk), before, promise="both are known")
     caller.hangs_up()
     desk.sees(call, "hungup")
+
+
+def test_when_there_is_no_copy_either_the_calls_are_told_and_whose_they_are(
+    a_caller: Callers,
+    agents: Callable[[int], list[Agent]],
+    app: App,
+    lost: Callable[[], None],
+):
+    """The agents' rows are gone, too; whoever is added again has her calls."""
+    anna, bente, _ = agents(3)
+    spoken, parked, waiting = a_caller.wait_in_turn(3)
+    anna.picks_up(spoken)
+    bente.picks_up(parked)
+    bente.parks()
+    before = kept(anna.desk)
+    app.kill()
+    deletes(app)
+    app.start()
+    watcher = hires(app, "watch", "--phone", "user/1190")
+    new = hires(app, "anna", "--phone", "user/1101")
+
+    def told() -> dict[str, dict[str, Any]]:
+        calls = watcher.get("/call/list").document["calls"]
+        return {call["id"]: {key: call[key] for key in KEPT} for call in calls}
+
+    try:
+        wait_for(told, before, limit=BACK, promise="all is as it was")
+        assert new.get("/agent").document["agent"]["current_call"] == spoken.id
+        assert new.post("/call/park").code == 200
+        assert new.post("/call/pickup", call_id=waiting.id).code == 200
+        assert new.post("/call/hangup", call_id=waiting.id).code == 200
+    finally:
+        for client in (watcher, new):
+            client.close()
+        lost()

@@ -361,6 +361,25 @@ def test_a_park_whose_reply_is_cut_has_a_defined_end(
     desk.is_consistent()
 
 
+@pytest.mark.parametrize("ends", ["hangs_up", "dies"])
+def test_a_leg_whose_end_is_cut_in_mid_frame_has_ended(
+    ends: str, network: Network, a_caller: Callers, anna: Agent, desk: Desk
+):
+    caller = a_caller.waits()
+    anna.picks_up(caller)
+    link = network.outbound.of(anna.phone.is_up())[0]
+    link.cut_next_from_near()
+    getattr(anna.phone, ends)()
+    link.join()
+    anna.is_free()
+    if ends == "hangs_up":
+        desk.sees(caller, "hungup")
+        caller.is_cut_off()
+    else:
+        caller.is_queued(limit=BACK)
+        caller.hears("music", limit=BACK)
+
+
 def test_a_conversation_goes_on_and_can_be_ended(network: Network, a_caller: Callers, anna: Agent):
     caller = a_caller.waits()
     anna.picks_up(caller)

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.soak.camera import unsound
+
 from .actors import Agent, Callers, Desk
 from .app import App, AppKeeper, Settings, environment, free_address, variables
 from .client import Client
@@ -76,6 +78,7 @@ def test_on_a_full_disk_callers_come_and_go_and_all_is_on_record_when_there_is_r
     assert states(app, spoken, waiting, leaving, late) == ["speaking", "queued", "hungup", "queued"]
     assert claims(app, waiting.id) == 0
     bente.picks_up(waiting)
+    assert not unsound(app.database), "half written"
     assert "has no room left on its disk" in app.new_log()
     app.test_begins()
 
@@ -101,6 +104,7 @@ def test_files_that_become_read_only_under_the_app(
     assert states(app, spoken, waiting, late) == ["speaking", "queued", "queued"]
     assert claims(app, waiting.id) == 0
     bente.picks_up(waiting)
+    assert not unsound(app.database), "half written"
     desk.is_consistent()
     app.test_begins()
 

@@ -39,14 +39,14 @@ def readyz(app: App) -> Answer:
         client.close()
 
 
-def is_not_ready(app: App, *words: str) -> None:
+def is_not_ready(app: App, *words: str, limit: float = NOTICED) -> None:
     """Wait until it says that FreeSWITCH is missing, in these words."""
 
     def says(answer: Answer) -> bool:
         missing = answer.document.get("missing", {}).get("switch", "")
         return answer.code == 503 and all(word in missing for word in words)
 
-    wait_until(lambda: readyz(app), says, limit=NOTICED, promise=f"not ready: {words}")
+    wait_until(lambda: readyz(app), says, limit=limit, promise=f"not ready: {words}")
     assert all(word in app.new_log() for word in words)
 
 
@@ -190,6 +190,26 @@ def test_a_freeswitch_that_comes_after_the_app_is_found(
     caller = a_caller.waits()
     anna.picks_up(caller)
     anna.speaks_with(caller)
+
+
+def test_an_app_that_starts_beside_a_frozen_one_is_ready_when_it_thaws(
+    a_caller: Callers, anna: Agent, bente: Agent, app: App, troubled: Switch
+):
+    spoken, waiting = a_caller.wait_in_turn(2)
+    anna.picks_up(spoken)
+    app.kill()
+    troubled.freeze()
+    app.start(ready=False)
+    # Its kernel takes the connection, and nobody greets.
+    is_not_ready(app, "FreeSWITCH does not answer at", limit=BACK)
+    in_time(bente.asks("pickup", waiting), 503)
+    troubled.thaw()
+    is_ready(app)
+    waiting.is_queued(limit=BACK)
+    anna.speaks_with(spoken)
+    anna.hangs_up(spoken)
+    bente.picks_up(waiting)
+    bente.speaks_with(waiting)
 
 
 def test_a_wrong_password_is_named_with_what_to_do(app: App):

@@ -1,17 +1,29 @@
-"""Draws the picture of a world at a quiet point."""
+"""Draws the picture of a world at a quiet point, or of a database alone."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from fsapp.lab.callers import CallerSet
 from fsapp.lab.channels import Channel
 from fsapp.lab.states import ChannelState
-from tests.soak.invariants import Logged, Picture, Seen
+from fsapp.store.calls import Calls
+from fsapp.store.database import Database
+from tests.soak import invariants
+from tests.soak.invariants import Logged, Picture, Seen, violations
 from tests.soak.world import Asked, World
 
-__all__ = ["events", "take"]
+__all__ = ["events", "take", "unsound"]
+
+OF_THE_RECORD = (
+    invariants.each_row_is_its_event_log_replayed,
+    invariants.each_log_is_a_path_of_the_table,
+    invariants.every_leaving_is_explained_after_it,
+    invariants.the_log_only_grows,
+)
+"""What can be told from the database alone."""
 
 
 def take(world: World, agents: list[str]) -> Picture:
@@ -52,6 +64,20 @@ def events(reader: Any) -> list[Logged]:
         )
         for row in rows
     ]
+
+
+def unsound(path: Path) -> list[str]:
+    """What is wrong with the record in this file, which may be in use."""
+    database = Database(path)
+    try:
+        (whole,) = database.reader().execute("PRAGMA integrity_check").fetchone()
+        picture = Picture(events=events(database.reader()))
+        calls = Calls(database, "unsound")
+        ids = dict.fromkeys(event.call_id for event in picture.events if event.call_id)
+        picture.rows = [row for call_id in ids if (row := calls.find(call_id)) is not None]
+    finally:
+        database.close()
+    return [*([] if whole == "ok" else [whole]), *violations(picture, OF_THE_RECORD)]
 
 
 def _channels(world: World) -> list[Seen]:

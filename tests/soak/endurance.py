@@ -22,28 +22,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fsapp.store.calls import Calls
-from fsapp.store.database import Database
 from tests.acceptance.app import App
 from tests.acceptance.client import Client
 from tests.acceptance.switches.lab import LabSwitch
 from tests.acceptance.wait import wait_until
 from tests.ports import free_address
-from tests.soak import invariants
-from tests.soak.camera import events
-from tests.soak.invariants import Picture, violations
+from tests.soak.camera import unsound
 from tests.soak.story import AGENTS, ANSWERS, EVENTS, OUTSIDE, prepare
 
 WARM_UP_SECONDS = 30.0
 MOST_CALLERS = 12
 REST_SECONDS = 40.0
 """Until nothing is under way: a half-open connection is given up after 20 s."""
-OF_THE_RECORD = (
-    invariants.each_row_is_its_event_log_replayed,
-    invariants.each_log_is_a_path_of_the_table,
-    invariants.every_leaving_is_explained_after_it,
-    invariants.the_log_only_grows,
-)
 
 
 class Endurance:
@@ -189,13 +179,7 @@ class Endurance:
 
     def judged(self) -> list[str]:
         """What is wrong with the log and the record."""
-        database = Database(self.app.database)
-        calls = Calls(database, "endurance")
-        picture = Picture(events=events(database.reader()))
-        ids = dict.fromkeys(event.call_id for event in picture.events if event.call_id)
-        picture.rows = [row for call_id in ids if (row := calls.find(call_id)) is not None]
-        database.close()
-        return [*self.wrong, *self.app.trouble(), *violations(picture, OF_THE_RECORD)]
+        return [*self.wrong, *self.app.trouble(), *unsound(self.app.database)]
 
 
 def main() -> int:
