@@ -34,6 +34,7 @@ from fsapp.desk.reports import Reports
 from fsapp.desk.restore import restore
 from fsapp.desk.retention import Retention
 from fsapp.logs import start_log
+from fsapp.memory import keep_large_blocks_apart
 from fsapp.metrics import scrape
 from fsapp.metrics.exporter import Exporter
 from fsapp.risks import risks
@@ -103,6 +104,7 @@ class Service:
 
     def start(self) -> None:
         """Opens the database, takes in the calls on record, then listens."""
+        keep_large_blocks_apart()
         settings = self.settings
         try:
             self.database.open(alone=True)

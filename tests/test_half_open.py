@@ -33,15 +33,18 @@ COMMAND_SECONDS = 0.3
 class Rig:
     """The app and the lab switch."""
 
+    command_seconds = COMMAND_SECONDS
+
     def __init__(self, directory: Path) -> None:
         outbound, control = free_address(), free_address()
         settings = s.Settings(
-            http=s.Http(listen=free_address()),
+            http=s.Http(listen=free_address(), threads=4),
             outbound=s.Outbound(listen=outbound),
             control=s.Control(address=control),
             database=s.Database(path=directory / "fsapp.db"),
-            switch=s.Switch(timeout=COMMAND_SECONDS),
+            switch=s.Switch(timeout=self.command_seconds),
             phone=s.Phone(ring_timeout=1),
+            dial=s.Dial(ring_timeout=1),
         )
         self.lab = LabSwitch(str(outbound), str(control), "ClueCon", [shipped.dialplan()])
         self.service = Service(settings)

@@ -25,6 +25,7 @@ KNOWS = {
     "settings": {"setting_kinds", "calls"},
     "shipped": set(),
     "logs": set(),
+    "memory": set(),
     "signals": set(),
     "risks": {"settings"},
     # web takes requests in: tokens are looked up in store, everything else asked of the desk.

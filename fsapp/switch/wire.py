@@ -108,8 +108,9 @@ class Wire:
         self._sock.close()
         if self._near is not None:
             self._near.close()
-        if self._esl is not None:
-            self._esl.disconnect()
+        esl, self._esl = self._esl, None
+        if esl is not None:
+            esl.disconnect()
 
     def _received(self) -> bytes:
         try:

@@ -9,6 +9,7 @@ import pytest
 from fsapp.calls.call import Call, State
 from fsapp.calls.refusals import nothing_to_park
 from fsapp.calls.table import Happening, UnknownTransition
+from fsapp.desk import board
 from fsapp.desk.board import LiveCall, Request
 from tests.desk.fakes import ANN, BOB, CALLER, FakeConnection, Rig
 
@@ -228,3 +229,13 @@ def test_a_withdrawn_call_leaves_no_trace(rig: Rig) -> None:
         rig.board.withdraw(live)
     assert rig.calls.find("planned") is None
     rig.check()
+
+
+def test_no_more_ended_calls_are_remembered_than_could_still_have_a_late_connection(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board, "MANY", 3)
+    names = [f"{number:08}-0000-4000-8000-000000000000" for number in range(5)]
+    for name in names:
+        rig.board.remove(offered(rig, name))
+    assert [rig.board.has_ended(name) for name in names] == [False, False, True, True, True]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fsapp.store.database import Database
+from fsapp.store.database import READER_KIB, Database
 from fsapp.store.schema import MIGRATIONS
 from fsapp.store.writer import WriterStopped
 
@@ -64,6 +64,11 @@ def test_every_migration_is_remembered_as_applied(database: Database) -> None:
     applied = {name for (name,) in database.reader().execute("SELECT name FROM _sqlite_migrations")}
     assert applied == {migration.name for migration in MIGRATIONS.applied(database.reader())}
     assert MIGRATIONS.pending(database.reader()) == []
+
+
+def test_a_reading_thread_keeps_little_of_the_file(database: Database) -> None:
+    [(size,)] = database.reader().execute("PRAGMA cache_size").fetchall()
+    assert size == -READER_KIB
 
 
 def test_the_file_is_in_wal_mode(database: Database, path: Path) -> None:
