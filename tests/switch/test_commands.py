@@ -90,8 +90,8 @@ TEXTS = {
         "api originate {a='b c'}null/x 5900 XML public\n\n",
     ),
     "ring": (
-        commands.api_ring("user/1101", {"originate_timeout": "5"}),
-        "api originate {originate_timeout=5}user/1101 &hangup\n\n",
+        commands.api_ring("user/1101", 5),
+        "api originate {return_ring_ready=true,originate_timeout=5}user/1101 &hangup\n\n",
     ),
     "question": (
         commands.api_question("user_data", "1101@example.com", "param", "dial-string"),
