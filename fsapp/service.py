@@ -47,6 +47,7 @@ from fsapp.store.database import Database
 from fsapp.store.history import History
 from fsapp.store.organizations import Organizations
 from fsapp.store.tail import Tail
+from fsapp.supervisor import Supervisor
 from fsapp.switch.connection import Meter
 from fsapp.switch.control import Control
 from fsapp.switch.listener import Listener, PeerLimits
@@ -134,6 +135,12 @@ class Service:
     def url(self) -> str:
         """The same as a browser would write it."""
         return f"{'http' if self._tls is None else 'https'}://{self.address}"
+
+    def turn(self) -> None:
+        """A turn on the board in which nothing is done: it comes to an end while calls can be
+        worked."""
+        with self.board.turn():
+            pass
 
     def stop(self) -> bool:
         """The drain (protocol §8), in at most :data:`LONGEST_DRAIN` seconds: finishes or undoes
@@ -257,14 +264,18 @@ def serve(settings: Settings) -> int:
     wait_for_signals(asked)
     log_writer = start_log(settings.log.level)
     _raise_descriptor_limit()
+    supervisor = Supervisor()
     try:
         service.start()
     except (CannotStart, sqlite3.Error) as error:
         log_writer.stop()
         print(f"fsapp: cannot start: {error}", file=sys.stderr)  # noqa: T201
         return 1
+    supervisor.ready()
+    supervisor.watch(service.clock.later, service.turn)
     asked.wait()
     log.info("stopping")
+    supervisor.stopping()
     _end_in_time()
     service.stop()
     log_writer.stop()

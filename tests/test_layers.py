@@ -28,6 +28,7 @@ KNOWS = {
     "memory": set(),
     "signals": set(),
     "risks": {"settings"},
+    "supervisor": set(),
     # web takes requests in: tokens are looked up in store, everything else asked of the desk.
     "web": {"calls", "store", "settings"},
     # metrics looks at everybody; whoever has something to count is handed a callable.
