@@ -10,6 +10,7 @@ import pytest
 
 from fsapp import cli
 from fsapp.calls import refusals
+from fsapp.calls.table import EVENTS
 from fsapp.metrics.table import LABELS, Metric
 from fsapp.metrics.table import TABLE as METRICS
 from fsapp.settings import TABLE, Row
@@ -114,3 +115,29 @@ def test_every_refusal_is_documented() -> None:
     for http, (_, error) in OWN.items():
         assert f"{http.value}" in documented
         assert f"`{error}`" in documented
+
+
+@pytest.mark.parametrize("event", [*EVENTS, "calls", "reset"])
+def test_every_event_is_documented(event: str) -> None:
+    rows = [line for line in text_of("docs/http.md").splitlines() if line.startswith("| `")]
+    assert any(f"`{event}`" in row.split(" | ")[0] for row in rows)
+
+
+def test_what_troubleshooting_quotes_is_what_is_said() -> None:
+    """Who looks for a sentence of the log or of the doctor's finds it there."""
+    said = " ".join(path.read_text("utf-8") for path in (ROOT / "fsapp").rglob("*.py"))
+    quoted = re.findall(r'"([^"]+)"', text_of("docs/troubleshooting.md"))
+    assert len(quoted) > 5
+    assert [words for words in quoted if words not in said] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_every_page_is_led_to(path: Path) -> None:
+    others = [text_of("README.md"), *(p.read_text("utf-8") for p in path.parent.glob("*.md"))]
+    assert any(path.name in text for text in others if text != path.read_text("utf-8"))
+
+
+def test_every_link_leads_somewhere() -> None:
+    for name in ("README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))):
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text_of(name)):
+            assert (ROOT / name).parent.joinpath(target).exists(), f"{name}: {target}"
