@@ -17,18 +17,19 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from typing import Any
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
 from fsapp.calls.documents import CallJson
 from fsapp.calls.guard import Situation, Subject
 from fsapp.calls.refusals import Refusal
-from fsapp.calls.table import FOR_EVER, Happening, Limits, happen
+from fsapp.calls.table import FOR_EVER, Facts, Happening, Limits, UnknownTransition, happen
 from fsapp.desk.clock import Clock, Timer
 from fsapp.desk.lines import Lines
 from fsapp.desk.presence import OFFLINE_AFTER, AgentStatus, Presence
 from fsapp.desk.tally import Tally
-from fsapp.store.calls import Calls, Event, KeyRecord
+from fsapp.store.calls import Calls, Event, KeyRecord, Otherwise
 from fsapp.store.writer import Written
 from fsapp.switch.connection import Connection, OnReply
 
@@ -96,6 +97,18 @@ class Leg:
     alone_since: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A claim, or a number to be dialled, that is being put on record and may yet be taken back.
+
+    ``before`` is the call before it, ``on_record`` the state its row has then (``None``: no row).
+    """
+
+    written: Written[Any]
+    before: Call
+    on_record: State | None
+
+
 @dataclass(eq=False)
 class LiveCall:
     """A live call with its connection and what is being done to it."""
@@ -132,8 +145,7 @@ class LiveCall:
     partner: LiveCall | None = None
     """The call it is being transferred to, or from."""
     written: Written[None] | None = None
-    unclaimed: Call | None = None
-    """As it was before the claim that is being put on record."""
+    pending: Pending | None = None
     due: int | None = None
     """When it will have waited too long (forgotten.py), with the timer for it."""
     timer: Timer | None = None
@@ -266,10 +278,13 @@ class Board:
         ``facts`` are the fields of :class:`fsapp.calls.table.Facts` but the time, which is ``at``
         (Unix seconds), or now.
         """
-        before = live.call
-        events = self._change(turn, live, happening, facts, at)
+        before, known = live.call, self._facts(at, facts)
+        events = self._change(turn, live, happening, known)
         log.info("%s: %s, %s -> %s", before.id, happening.value, before.state, live.call.state)
-        live.written = self._store.record(live.call, events, key)
+        otherwise = self._otherwise(live, happening, known)
+        live.written = self._store.record(live.call, events, key, otherwise)
+        if happening is Happening.DIAL:
+            live.pending = Pending(live.written, before, None)
         return live.written
 
     def probe(self) -> Written[None]:
@@ -278,15 +293,17 @@ class Board:
 
     def claim(self, turn: Turn, live: LiveCall, agent: Agent) -> Written[bool]:
         """The claim of a queued call: whoever changed one row has won."""
-        live.unclaimed = live.call
-        events = self._change(turn, live, Happening.CLAIM, {"agent": agent.id})
+        before, known = live.call, self._facts(None, {"agent": agent.id})
+        events = self._change(turn, live, Happening.CLAIM, known)
         log.info("%s: claimed by %s", live.call.id, agent.id)
-        return self._store.claim(live.call, events)
+        claim = self._store.claim(live.call, events)
+        live.pending = Pending(claim, before, State.QUEUED)
+        return claim
 
     def unclaim(self, turn: Turn, live: LiveCall) -> None:
         """Takes back a claim that was never put on record; there is nothing to tell."""
-        assert live.unclaimed is not None
-        claimed, live.call = live.call, live.unclaimed
+        assert live.pending is not None
+        claimed, live.call, live.pending = live.call, live.pending.before, None
         self.lines.file(live, claimed, live.call)
         agent_id = claimed.assigned_to
         self.watch(live)
@@ -417,16 +434,27 @@ class Board:
         """The call's place in its organization's queue, 1 = next; ``None`` when not queued."""
         return self.lines.position(call) if call.state is State.QUEUED else None
 
+    def _facts(self, at: float | None, facts: Mapping[str, str | None]) -> Facts:
+        return self._limits.facts(self.clock.now() if at is None else at, **facts)
+
+    def _otherwise(self, live: LiveCall, happening: Happening, known: Facts) -> Otherwise | None:
+        """The same happening, should the claim or the dialling before it be taken back."""
+        pending = live.pending
+        if pending is None or pending.written.done():
+            return None
+        try:
+            call, names = happen(pending.before, happening, known)
+        except UnknownTransition:
+            # It undoes what was taken back.
+            return Otherwise(pending.on_record, None, [])
+        row = call if pending.on_record is not None else None
+        events = [self._event(name, call) for name in names]
+        return Otherwise(pending.on_record, row, events)
+
     def _change(
-        self,
-        turn: Turn,
-        live: LiveCall,
-        happening: Happening,
-        facts: Mapping[str, str | None],
-        at: float | None = None,
+        self, turn: Turn, live: LiveCall, happening: Happening, known: Facts
     ) -> list[Event]:
         before = live.call
-        known = self._limits.facts(self.clock.now() if at is None else at, **facts)
         live.call, names = happen(before, happening, known)
         self.lines.file(live, before, live.call)
         self.tally.happened(happening, before, live.call)

@@ -18,7 +18,7 @@ from fsapp.calls.call import Call, State
 from fsapp.store.database import Database, fetched
 from fsapp.store.writer import Written
 
-__all__ = ["Calls", "Event", "KeyRecord", "call_from"]
+__all__ = ["Calls", "Event", "KeyRecord", "Otherwise", "call_from"]
 
 _COLUMNS = (
     "state", "inbound", "destination", "caller_id", "caller_name", "organization_id", "arrival",
@@ -77,6 +77,17 @@ class KeyRecord:
     created_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """What a change is when the one before it was taken back and never put on record: the row then
+    still has ``state`` (``None``: there is none), and ``call`` and ``events`` are written instead
+    (``None``: no row)."""
+
+    state: State | None
+    call: Call | None
+    events: Sequence[Event]
+
+
 class Calls:
     """The calls of one ``node`` (the process that holds their sockets)."""
 
@@ -85,13 +96,19 @@ class Calls:
         self._node = node
 
     def record(
-        self, call: Call, events: Sequence[Event], key: KeyRecord | None = None
+        self,
+        call: Call,
+        events: Sequence[Event],
+        key: KeyRecord | None = None,
+        otherwise: Otherwise | None = None,
     ) -> Written[None]:
         """Writes the call's row and the events that tell of its change."""
 
         def write(database: sqlite_utils.Database) -> None:
-            database.execute(_INSERT, self._row(call))
-            self.append(database, events)
+            if otherwise is not None and _state_of(database, call.id) == otherwise.state:
+                self._write(database, otherwise.call, otherwise.events)
+            else:
+                self._write(database, call, events)
             if key is not None:
                 database.table("idempotency").insert(asdict(key))
 
@@ -146,10 +163,22 @@ class Calls:
         for event in events:
             database.execute(_EVENT, event.row(self._node))
 
+    def _write(
+        self, database: sqlite_utils.Database, call: Call | None, events: Sequence[Event]
+    ) -> None:
+        if call is not None:
+            database.execute(_INSERT, self._row(call))
+        self.append(database, events)
+
     def _row(self, call: Call) -> dict[str, object]:
         row: dict[str, object] = {name: getattr(call, name) for name in _COLUMNS}
         row["handled_by"] = json.dumps(call.handled_by)
         return {**row, "state": call.state.value, "id": call.id, "node": self._node}
+
+
+def _state_of(database: sqlite_utils.Database, call_id: str) -> str | None:
+    found = database.execute("SELECT state FROM calls WHERE id = ?", [call_id]).fetchone()
+    return None if found is None else str(found[0])
 
 
 def call_from(row: dict[str, Any]) -> Call:

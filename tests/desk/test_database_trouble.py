@@ -54,7 +54,48 @@ def test_who_hangs_up_during_a_claim_that_comes_to_nothing_is_ended(rig: Rig) ->
     asked.refusal()
     rig.database.let_go()
     assert (rig.place(), rig.agent_state()) == ("ended NORMAL_CLEARING", "idle")
+    assert told(rig) == ["call_offer", "queue_join", "queue_leave", "call_hangup"]
+    row = rig.calls.find(CALLER)
+    assert row is not None
+    assert (row.assigned_to, row.outcome) == (None, "abandoned"), "nobody ever had her"
     rig.check()
+
+
+def test_who_hangs_up_during_a_claim_that_is_recorded_late_was_claimed(rig: Rig) -> None:
+    rig.connects(CALLER)
+    rig.database.hold()
+    asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
+    wait_until(lambda: rig.database.held() >= 1, "no claim was made")
+    rig.hangs_up(CALLER)
+    rig.database.let_go()
+    asked.refusal()
+    claimed = ["queue_leave", "call_pickup", "call_hangup"]
+    assert told(rig) in (
+        ["call_offer", "queue_join", *claimed],
+        ["call_offer", "queue_join", "queue_leave", "call_hangup"],
+    )
+    rig.check()
+
+
+def test_a_number_that_was_taken_back_while_her_phone_hung_up_has_no_row(rig: Rig) -> None:
+    asked = rig.ask(ANN, "call/originate", extension="1142")
+    leg = rig.rings(rig.control)
+    rig.database.hold()
+    rig.answers(leg)
+    wait_until(lambda: rig.database.held() >= 1, "nothing was to be recorded")
+    rig.hangs_up(leg)
+    rig.clock.advance(1.5)
+    asked.refusal()
+    rig.database.let_go()
+    assert told(rig) == ["call_state", "call_hangup"]
+    assert rig.database.query("SELECT id FROM calls") == []
+    assert (rig.board.calls, rig.agent_state()) == ({}, "idle")
+    rig.check()
+
+
+def told(rig: Rig) -> list[str]:
+    """The calls' events on record."""
+    return [name for name in rig.events() if name.startswith(("call", "queue"))]
 
 
 @pytest.mark.parametrize("verb", ["call/park", "call/hangup"])

@@ -239,10 +239,10 @@ def events_without_rows(patch: pytest.MonkeyPatch) -> None:
     """What is recorded of a call that nobody has taken is told, and not written."""
     honest = Calls.record
 
-    def record(calls: Calls, call: Any, events: Sequence[Event], key: Any = None) -> Any:
+    def record(calls: Calls, call: Any, events: Sequence[Event], *more: Any) -> Any:
         if call.handled_by == ():
             return calls._database.submit(lambda database: calls.append(database, events))
-        return honest(calls, call, events, key)
+        return honest(calls, call, events, *more)
 
     patch.setattr(Calls, "record", record)
 

@@ -406,6 +406,11 @@ class Story:
         self.world.do(faults.stall)
         self.world.clock.call_later(self.rng.choice((0.05, 0.5, 1.5)), faults.go_on)
 
+    def the_database_is_locked(self) -> None:
+        """Shorter, and longer, than a request waits for it."""
+        self._fault("database locked", "")
+        self.world.locked_until = self.world.clock.now() + self.rng.choice((0.5, 1.5, 3.0, 8.0))
+
     def _fault(self, kind: str, what: str) -> None:
         self._counts.faults[kind] += 1
         self.note(f"fault: {kind} {what}")
@@ -545,6 +550,7 @@ DEEDS: dict[str, int] = {
     "a_connection_breaks": 2,
     "a_connection_is_half_open": 1,
     "the_switch_stalls": 1,
+    "the_database_is_locked": 2,
     "the_app_is_killed": 2,
     "the_app_starts": 6,
 }

@@ -266,6 +266,8 @@ class World:
         self.steps = 0
         self.orphans: list[Line] = []
         """Half-open connections of a process that is no more; the switch hears of it late."""
+        self.locked_until = 0.0
+        """Until then the database takes no change."""
         self.cut_offs: list[tuple[str, bool]] = []
         """Connections to be reset before or after (True) the next command of that name."""
         self.exchange = self.loop.run_until_complete(self._make(latency))
@@ -413,7 +415,7 @@ class World:
                 choices.append(self._delivery(line))
         if self.app is None:
             return choices
-        if self.app.database.writer.waiting:
+        if self.app.database.writer.waiting and self.clock.now() >= self.locked_until:
             choices.append(self.app.database.writer.commit)
         return choices
 
@@ -455,6 +457,8 @@ class World:
     def _next_moment(self) -> float | None:
         """When the next timer falls due, or an actor's patience is over."""
         moments = [actor.until for actor in self.stage.actors if actor.until is not None]
+        if self.locked_until > self.clock.now():
+            moments.append(self.locked_until)
         if self.clock.next_due() is not None:
             moments.append(self.clock._entries[0][0])
         return min(moments, default=None)

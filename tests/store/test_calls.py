@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fsapp.calls.call import Call, State
-from fsapp.store.calls import Calls, Event, KeyRecord
+from fsapp.store.calls import Calls, Event, KeyRecord, Otherwise
 from fsapp.store.database import Database
 
 LIMIT = 10.0
@@ -248,6 +248,38 @@ def test_an_agent_may_own_any_number_of_calls_she_is_not_in(calls: Calls, state:
     for name in ("call-2", "call-3"):
         calls.record(replace(QUEUED, id=name, state=state, assigned_to="ann"), []).result(LIMIT)
     assert calls.find("call-3") is not None
+
+
+@pytest.mark.parametrize("taken_back", [True, False])
+def test_what_rests_on_a_claim_that_was_taken_back_is_written_as_without_it(
+    calls: Calls, database: Database, taken_back: bool
+) -> None:
+    calls.record(QUEUED, [event("queue_join")]).result(LIMIT)
+    if not taken_back:
+        assert calls.claim(claimed("ann"), [event("call_pickup")]).result(LIMIT)
+    after = replace(claimed("ann"), state=State.HUNGUP)
+    without = replace(QUEUED, state=State.HUNGUP)
+    otherwise = Otherwise(State.QUEUED, without, [event("queue_leave"), event("call_hangup")])
+    calls.record(after, [event("call_hangup")], None, otherwise).result(LIMIT)
+    row = calls.find(QUEUED.id)
+    assert row == (without if taken_back else after)
+    told = [name for _, name in log(database)]
+    there = ["queue_leave"] if taken_back else ["call_pickup"]
+    assert told == ["queue_join", *there, "call_hangup"]
+
+
+@pytest.mark.parametrize("taken_back", [True, False])
+def test_what_rests_on_a_row_that_was_taken_back_leaves_none(
+    calls: Calls, database: Database, taken_back: bool
+) -> None:
+    ringing = replace(QUEUED, state=State.RINGING, inbound=False)
+    if not taken_back:
+        calls.record(ringing, [event("call_state")]).result(LIMIT)
+    after = replace(ringing, state=State.HUNGUP)
+    otherwise = Otherwise(None, None, [event("call_hangup")])
+    calls.record(after, [event("call_hangup")], None, otherwise).result(LIMIT)
+    assert calls.find(QUEUED.id) == (None if taken_back else after)
+    assert [name for _, name in log(database)][-1:] == ["call_hangup"]
 
 
 def test_a_key_is_used_once_by_each_agent(calls: Calls) -> None:
