@@ -252,6 +252,23 @@ def test_a_damaged_database_is_refused_at_the_start_and_left_alone(
     assert file.read_bytes() == content
 
 
+def test_a_database_of_a_newer_fsapp_is_refused_at_the_start_and_left_alone(
+    app: App, tmp_path: Path, prepared: tuple[Path, dict[str, str]]
+):
+    file = tmp_path / "newer.db"
+    file.write_bytes(prepared[0].read_bytes())
+    with contextlib.closing(sqlite3.connect(file)) as database, database:
+        database.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) "
+            "SELECT migration_set, '9999_from_the_future', applied_at "
+            "FROM _sqlite_migrations LIMIT 1"
+        )
+    content = file.read_bytes()
+    line = refused_start(app, tmp_path, path=str(file))
+    assert "was written by a newer fsapp (9999_from_the_future); install that one" in line
+    assert file.read_bytes() == content
+
+
 def test_a_database_that_cannot_be_opened_is_named_with_its_setting(app: App, tmp_path: Path):
     where = tmp_path / "nowhere" / "desk.db"
     line = refused_start(app, tmp_path, path=str(where))

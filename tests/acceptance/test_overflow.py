@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from .actors import Agent, Caller, Callers, Desk, Phone, together
 from .app import App
 from .expect import wrong_state
@@ -54,11 +56,12 @@ def test_a_restart_of_the_app_does_not_touch_her(
     desk.sees(caller, "hungup")
 
 
+@pytest.mark.parametrize("end", ["stop", "kill"])
 def test_the_time_in_the_queue_survives_a_restart(
-    a_caller: Callers, outside: Phone, desk: Desk, app: App
+    end: str, a_caller: Callers, outside: Phone, desk: Desk, app: App
 ):
     caller = a_caller.waits()
-    assert app.stop() == 0
+    getattr(app, end)()
     app.start()
     desk.sees(caller, "transferred", limit=15.0)
     caller.hears(outside.is_up())

@@ -136,9 +136,11 @@ def test_an_unpark_when_it_is_time_has_a_defined_answer(on_hold: Caller, anna: A
     desk.is_consistent()
 
 
-def test_the_time_survives_a_restart(on_hold: Caller, anna: Agent, app: App, desk: Desk):
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_the_time_survives_a_restart(end: str, on_hold: Caller, anna: Agent, app: App, desk: Desk):
     anna.phone.stays_silent()
-    app.restart()
+    getattr(app, end)()
+    app.start()
     anna.phone.rings(limit=BACK)
     on_hold.is_queued(limit=BACK)
 
