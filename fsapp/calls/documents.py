@@ -18,9 +18,12 @@ __all__ = ["CallJson", "Shown", "compact"]
 _PLACE = '"position":null'
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=dict)
+
+
 def compact(value: object) -> str:
-    """JSON without blanks; characters as they are."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """JSON without blanks; characters as they are. Any mapping is an object."""
+    return _JSON.encode(value)
 
 
 class CallJson:

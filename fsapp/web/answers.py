@@ -119,14 +119,19 @@ def _answer(http: HTTPStatus, document: Mapping[str, object], headers: Mapping[s
     return _encoded(http, _written(document), headers)
 
 
-def _written(value: object) -> str:
-    """JSON; call objects write themselves (``calls/documents.py``)."""
+def _written(document: Mapping[str, object]) -> str:
+    """JSON; the call objects that a document is mostly made of write themselves."""
+    if not any(isinstance(value, (Shown, list)) for value in document.values()):
+        return compact(document)
+    parts = (f"{compact(key)}:{_part(value)}" for key, value in document.items())
+    return f"{{{','.join(parts)}}}"
+
+
+def _part(value: object) -> str:
     if isinstance(value, Shown):
         return value.json()
-    if isinstance(value, list) and value and isinstance(value[0], Shown):
-        return f"[{','.join(map(_written, value))}]"
-    if isinstance(value, dict):
-        return f"{{{','.join(f'{compact(key)}:{_written(one)}' for key, one in value.items())}}}"
+    if isinstance(value, list) and all(isinstance(one, Shown) for one in value):
+        return f"[{','.join(one.json() for one in value)}]"
     return compact(value)
 
 

@@ -47,10 +47,12 @@ from fsapp.web.scrapers import Scrapers, may_read
 __all__ = ["CONNECTION", "Application", "Desk", "Figures", "build"]
 
 Environ = dict[str, Any]
-StartResponse = Callable[[str, list[tuple[str, str]]], object]
+Headers = list[tuple[str, str]]
+StartResponse = Callable[[str, Headers], object]
 Act = Callable[[Agent | None, Mapping[str, str]], Answer]
 _ADMITTED = "fsapp.admitted"
 _ROUTE = "fsapp.route"
+_ANSWER = "fsapp.answer"
 HELLO = b"retry: 1000\n\n"
 """The first words of a stream: how soon to come back, in milliseconds, when it has ended."""
 CONNECTION = "fsapp.connection"
@@ -119,8 +121,16 @@ class Application:
         return body
 
     def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        def begin(status: str, headers: Headers, *_: object) -> object:
+            # What was answered stands in the environment: Bottle's own response object would take
+            # each header apart and put it together again.
+            answer: Answer | None = environ.get(_ANSWER)
+            if answer is None:
+                return start_response(status, headers)
+            return start_response(answer.status_line, list(answer.headers.items()))
+
         try:
-            body: Iterable[bytes] = self._bottle(environ, start_response)
+            body: Iterable[bytes] = self._bottle(environ, begin)
             return body
         except Refusal as refusal:
             answer = refused(refusal)
@@ -211,14 +221,16 @@ def _admit(door: _Door, body_limit: int) -> None:
     environ[_ADMITTED] = _Admitted(agent, found, received)
 
 
-def _handler(route: Route, act: Act) -> Callable[..., HTTPResponse]:
+def _handler(route: Route, act: Act) -> Callable[..., Iterable[bytes]]:
     """What Bottle calls for a route: 400, then the act."""
 
-    def handle(**_in_path: str) -> HTTPResponse:
-        admitted: _Admitted = request.environ[_ADMITTED]
+    def handle(**_in_path: str) -> Iterable[bytes]:
+        environ: Environ = request.environ
+        admitted: _Admitted = environ[_ADMITTED]
         tokens.check_single(admitted.tokens)
         parameters = check(route, admitted.received, _header)
-        return _response(act(admitted.agent, parameters))
+        answer = environ[_ANSWER] = act(admitted.agent, parameters)
+        return iter((answer.body,))
 
     return handle
 
@@ -279,10 +291,5 @@ def _ready(missing: Mapping[str, str]) -> Answer:
 
 def _bottles_own(error: HTTPError) -> HTTPResponse:
     """Bottle's own errors; the table leaves none to it, but no HTML page ever gets out."""
-    return _response(unparsable(HTTPStatus(error.status_code), ""))
-
-
-def _response(answer: Answer) -> HTTPResponse:
-    # Without a length it is the beginning of a stream; Bottle would give a plain body one.
-    body = answer.body if "Content-Length" in answer.headers else iter((answer.body,))
-    return HTTPResponse(body, answer.http.value, dict(answer.headers))
+    answer = unparsable(HTTPStatus(error.status_code), "")
+    return HTTPResponse(answer.body, answer.http.value, dict(answer.headers))
