@@ -19,7 +19,8 @@ KNOWS = {
     "calls": set(),
     "switch": {"calls"},
     "store": {"calls"},
-    "desk": {"calls", "switch", "store"},
+    "waiting": set(),
+    "desk": {"calls", "switch", "store", "waiting"},
     "lab": set(),
     "setting_kinds": {"calls"},
     "settings": {"setting_kinds", "calls"},
@@ -30,7 +31,7 @@ KNOWS = {
     "risks": {"settings"},
     "supervisor": set(),
     # web takes requests in: tokens are looked up in store, everything else asked of the desk.
-    "web": {"calls", "store", "settings"},
+    "web": {"calls", "store", "settings", "waiting"},
     # metrics looks at everybody; whoever has something to count is handed a callable.
     "metrics": {"calls", "desk", "store", "switch", "web"},
 }

@@ -35,6 +35,7 @@ from fsapp.desk.transfer import Transfer
 from fsapp.desk.verbs import committed
 from fsapp.store.agents import Agents, UnknownAgent
 from fsapp.store.calls import Calls
+from fsapp.waiting import waiting
 
 __all__ = ["CHECKS", "Desk", "Health"]
 
@@ -125,7 +126,7 @@ class Desk:
         """After a restart nothing is done to calls before it is known who speaks with whom."""
         looked, up = self._board.looked, self._context.control.connection is not None
         if verb in _TOUCH_CALLS and looked is not None and up:
-            with suppress(TimeoutError):
+            with suppress(TimeoutError), waiting():
                 looked.result(self._context.options.switch_timeout)
 
     def _retried(self, perform: Verb, agent: Agent, parameters: Parameters) -> Document:

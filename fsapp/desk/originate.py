@@ -35,6 +35,7 @@ from fsapp.store.calls import Calls, KeyRecord
 from fsapp.store.writer import Written
 from fsapp.switch import commands
 from fsapp.switch.channel import Reply
+from fsapp.waiting import waiting
 
 __all__ = ["Originate", "Target"]
 
@@ -99,7 +100,8 @@ class Originate(Verbs):
     def _same(self, flight: Future[Call]) -> Call:
         """What the request under way with the same key comes to."""
         try:
-            return flight.result(self._limit() + 2 * self._context.options.database_timeout)
+            with waiting():
+                return flight.result(self._limit() + 2 * self._context.options.database_timeout)
         except TimeoutError:
             late = "The first request with this Idempotency-Key is not done yet"
             raise dependency_timeout(late) from None

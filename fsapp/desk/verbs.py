@@ -17,6 +17,7 @@ from fsapp.calls.refusals import (
 from fsapp.desk.board import LiveCall, Request, Turn
 from fsapp.desk.context import Context
 from fsapp.store.writer import WriterStopped
+from fsapp.waiting import waiting
 
 __all__ = ["Verbs", "committed"]
 
@@ -50,7 +51,8 @@ class Verbs:
     def _wait(self, request: Request, limit: float) -> None:
         """Waits for the request's outcome; past ``limit`` seconds it is given up with 504."""
         try:
-            request.outcome.result(limit)
+            with waiting():
+                request.outcome.result(limit)
         except TimeoutError:
             with self._board.turn() as turn:
                 self._give_up(turn, request)
@@ -90,7 +92,8 @@ def committed(written: Future[T], limit: float) -> T:
     The job stays handed in; whoever can undo what it reports takes it back.
     """
     try:
-        return written.result(limit)
+        with waiting():
+            return written.result(limit)
     except TimeoutError:
         why = "The database did not take the change in time"
         raise dependency_unavailable(why) from None

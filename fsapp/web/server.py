@@ -19,6 +19,7 @@ from cheroot.wsgi import Gateway_10, Server
 
 from fsapp.settings import Address, Http
 from fsapp.web.app import CONNECTION
+from fsapp.web.handover import Handover
 from fsapp.web.intake import Connections
 from fsapp.web.strict_http import StrictConnection
 from fsapp.web.tls import LazyTls
@@ -168,6 +169,13 @@ class _Pool(ThreadPool):
     def __init__(self, server: _Cheroot, **sizes: int) -> None:
         super().__init__(server, **sizes)
         self._server = server
+        # Besides connections cheroot puts in what ends a thread.
+        self._queue = Handover(lambda one: not isinstance(one, StrictConnection))
+        self.get = self._queue.get
+
+    def start(self) -> None:
+        self._queue.start()
+        super().start()
 
     def busy(self) -> int:
         return sum(worker.conn is not None for worker in list(self._threads))
@@ -183,5 +191,6 @@ class _Pool(ThreadPool):
         stopping = threading.Thread(target=super().stop, args=(timeout,), daemon=True)
         stopping.start()
         stopping.join(timeout + _SELECT_SECONDS)
+        self._queue.stop()
         if stopping.is_alive():
             log.warning("stopped while requests were being answered")
