@@ -7,8 +7,9 @@ again after a restart finds it taken.
 
 import random
 import socket
+from pathlib import Path
 
-__all__ = ["free_address", "free_port", "port_is_taken"]
+__all__ = ["free_address", "free_port", "takes_datagrams"]
 
 _OURS = range(10240, 20000)
 
@@ -17,7 +18,7 @@ def free_port() -> int:
     """A port nobody uses at the moment, for UDP and TCP."""
     while True:
         port = random.choice(_OURS)
-        if not any(port_is_taken(port, kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)):
+        if not any(_is_taken(port, kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)):
             return port
 
 
@@ -26,8 +27,14 @@ def free_address() -> str:
     return f"127.0.0.1:{free_port()}"
 
 
-def port_is_taken(port: int, kind: socket.SocketKind = socket.SOCK_DGRAM) -> bool:
-    """Whether somebody has bound it."""
+def takes_datagrams(port: int) -> bool:
+    """Whether somebody has bound it for UDP. Looked up: whoever tries to bind it may keep the one
+    from it whom he waits for."""
+    sockets = Path("/proc/net/udp").read_text(encoding="ascii").splitlines()[1:]
+    return any(line.split()[1].endswith(f":{port:04X}") for line in sockets)
+
+
+def _is_taken(port: int, kind: socket.SocketKind) -> bool:
     with socket.socket(socket.AF_INET, kind) as probe:
         try:
             probe.bind(("127.0.0.1", port))

@@ -3,15 +3,21 @@
 import itertools
 import json
 import re
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
-from .app import App
+from .app import App, merged
+from .switches.event_socket import EventSocket
 from .switches.freeswitch import FreeSwitch
 
 WHY = "the app is no process of its own inside FreeSWITCH"
+
+STOP_SECONDS = 20.0
+"""How long FreeSWITCH's command may take to answer; the app's own limit is ten."""
 
 
 STAMP = re.compile(r"([0-9a-f-]{36} )?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ ")
@@ -37,6 +43,8 @@ class EmbeddedApp(App):
     ) -> None:
         super().__init__(directory, settings)
         self._switch = switch
+        self._stopping: threading.Thread | None = None
+        self._said = ""
 
     @property
     def log_file(self) -> Path:
@@ -56,24 +64,50 @@ class EmbeddedApp(App):
         return self._switch.api("python fsapp.embedded status").startswith("fsapp runs")
 
     def launch(self, **extra: str) -> None:
-        assert not extra, "FreeSWITCH's environment is what it was started with"
+        """``extra`` are settings as environment variables; FreeSWITCH's own environment is what it
+        was started with, so that they come in the file."""
         self.directory.mkdir(parents=True, exist_ok=True)
         file = self.directory / "fsapp.toml"
-        file.write_text(toml(self.settings), encoding="utf-8")
+        file.write_text(toml(merged(self.settings, named(extra))), encoding="utf-8")
         answer = self._switch.api(f"python fsapp.embedded start {file}")
         assert answer.startswith("fsapp has started"), answer
 
-    def stop(self, limit: float = 10.0) -> int:  # noqa: ARG002
-        if not self.is_running:
-            return 0
-        answer = self._switch.api("python fsapp.embedded stop")
-        return 0 if answer.startswith("fsapp has stopped") else 1
+    def terminate(self) -> None:
+        """FreeSWITCH's command that stops it, which answers when it has ended."""
+        self._stopping = threading.Thread(target=self._stop, daemon=True)
+        self._stopping.start()
+
+    def stop(self, limit: float = 10.0) -> int:
+        self.terminate()
+        return self.wait_exit(limit)
+
+    def wait_exit(self, limit: float = 10.0) -> int:
+        """0 when it has ended, at most ``limit`` seconds from now."""
+        if self._stopping is not None:
+            self._stopping.join(limit)
+            assert not self._stopping.is_alive(), f"still running after {limit} s"
+            self._stopping = None
+        return 0 if self._said.startswith(("fsapp has stopped", "fsapp does not run")) else 1
+
+    def _stop(self) -> None:
+        # A connection of its own: meanwhile FreeSWITCH answers nothing else on it.
+        connection = EventSocket.connect(
+            self._switch.control_address, self._switch.control_password, limit=STOP_SECONDS
+        )
+        self._said = connection.api("python fsapp.embedded stop")
+        connection.close()
 
     def kill(self) -> NoReturn:
         pytest.skip(WHY)
 
-    def wait_exit(self, limit: float = 10.0) -> int:  # noqa: ARG002
-        pytest.skip(WHY)
+
+def named(variables: Mapping[str, str]) -> dict[str, dict[str, object]]:
+    """``FSAPP_SECTION_KEY`` variables as sections of keys."""
+    sections: dict[str, dict[str, object]] = {}
+    for name, value in variables.items():
+        _, section, key = name.lower().split("_", 2)
+        sections.setdefault(section, {})[key] = value
+    return sections
 
 
 def toml(settings: dict[str, dict[str, object]]) -> str:

@@ -22,6 +22,8 @@ from functools import cached_property
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
 from tests.ports import free_address, free_port
 
 from .base import NOTHING, EventSocketSwitch, SwitchUnavailable, heard, wait_until
@@ -128,6 +130,7 @@ class FreeSwitch(EventSocketSwitch):
         self._warm_up()
 
     def freeze(self) -> None:
+        self._holds_no_app("frozen")
         os.kill(self._pid(), signal.SIGSTOP)
         self._is_frozen = True
 
@@ -137,6 +140,7 @@ class FreeSwitch(EventSocketSwitch):
             self._is_frozen = False
 
     def crash(self) -> None:
+        self._holds_no_app("killed")
         os.kill(self._pid(), signal.SIGKILL)
         assert self._process is not None
         let_go(self._process)
@@ -147,6 +151,10 @@ class FreeSwitch(EventSocketSwitch):
     def come_back(self) -> None:
         if self._process is None:
             self._launch()
+
+    def _holds_no_app(self, what: str) -> None:
+        if self._modules:
+            pytest.skip(f"the app inside FreeSWITCH is {what} with it")
 
     def _pid(self) -> int:
         """FreeSWITCH's own process: the one child of its guard."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from string import Template
 from urllib.parse import quote
 
-from tests.ports import free_port, port_is_taken
+from tests.ports import free_port, takes_datagrams
 
 from .base import NOTHING, SwitchUnavailable, wait_until
 from .guard import guarded, let_go
@@ -61,7 +61,7 @@ class Sipp:
 
     def wait_ready(self) -> None:
         """Wait until it listens."""
-        wait_until(f"SIPp listens on {self.address}", lambda: port_is_taken(self.port))
+        wait_until(f"SIPp listens on {self.address}", lambda: takes_datagrams(self.port))
 
     def _arguments(self) -> list[str]:
         name = f"{self.scenario}-{self.port}"
