@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
@@ -28,7 +28,7 @@ _PAGE = 1000
 _SHOWN = ("arrived", "id", "direction", "customer", "destination", "outcome", "waited", "agents")
 
 Open = Callable[[argparse.Namespace], AbstractContextManager[Database]]
-Document = dict[str, object]
+Document = Mapping[str, object]
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -68,7 +68,7 @@ def _print(history: History, options: argparse.Namespace) -> int:
     return 0 if entries else 1
 
 
-def _pages(history: History, options: argparse.Namespace) -> Iterator[list[Document]]:
+def _pages(history: History, options: argparse.Namespace) -> Iterator[Sequence[Document]]:
     filters = Filters(
         since=options.since,
         until=options.until,
@@ -90,7 +90,7 @@ def _pages(history: History, options: argparse.Namespace) -> Iterator[list[Docum
 
 def _write(
     options: argparse.Namespace,
-    pages: Iterator[list[Document]],
+    pages: Iterator[Sequence[Document]],
     columns: Sequence[str],
     for_eyes: Callable[[Document], Document],
 ) -> None:

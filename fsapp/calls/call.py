@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fsapp.calls.document_types import CallDocument, ShortCallDocument
 
 __all__ = ["SHORT_STATUS", "Call", "State", "queue_key", "queue_order"]
 
@@ -94,7 +98,7 @@ class Call:
             State.SPEAKING,
         )
 
-    def document(self, position: int | None = None) -> dict[str, object]:
+    def document(self, position: int | None = None) -> CallDocument:
         """The whole call object: the page's prototype key for key, then the rest (protocol §3)."""
         return {
             "id": self.id,
@@ -121,14 +125,13 @@ class Call:
             "recall_at": _seconds(self.recall_at),
         }
 
-    def short_document(self) -> dict[str, object]:
+    def short_document(self) -> ShortCallDocument:
         """The short call of transfer and state (protocol §3)."""
-        by_contact = self.cm_id is not None
         return {
             "call_id": self.id,
             "status": SHORT_STATUS[self.state],
-            "type": "cm_id" if by_contact else "extension",
-            "callee": self.cm_id if by_contact else self.destination,
+            "type": "extension" if self.cm_id is None else "cm_id",
+            "callee": self.destination if self.cm_id is None else self.cm_id,
         }
 
 

@@ -10,10 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, cast
 
 from fsapp.calls.call import Call
 
-__all__ = ["CallJson", "Shown", "compact"]
+if TYPE_CHECKING:
+    from fsapp.calls.document_types import ShownCallDocument
+
+__all__ = ["CallJson", "Shown", "compact", "shown_document"]
 
 _PLACE = '"position":null'
 
@@ -57,17 +61,25 @@ class Shown(Mapping[str, object]):
         return self._call.whole(self._position, self._verbs)
 
     @cached_property
-    def _document(self) -> dict[str, object]:
+    def _document(self) -> ShownCallDocument:
         return {**self._call.call.document(self._position), "can": list(self._verbs)}
 
     def __getitem__(self, key: str) -> object:
-        return self._document[key]
+        whole: Mapping[str, object] = self._document
+        return whole[key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._document)
 
     def __len__(self) -> int:
         return len(self._document)
+
+
+def shown_document(
+    call: CallJson, position: int | None, verbs: Sequence[str]
+) -> ShownCallDocument:
+    """The call object; what it is made of is only put together for who reads it."""
+    return cast("ShownCallDocument", Shown(call, position, verbs))
 
 
 @lru_cache(maxsize=64)

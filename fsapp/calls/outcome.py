@@ -8,8 +8,12 @@ was sent on or gone. Once her wait is over it does not change, unless she was se
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from fsapp.calls.call import Call, State
+
+if TYPE_CHECKING:
+    from fsapp.calls.document_types import EndedCallDocument
 
 __all__ = ["HISTORY_COLUMNS", "Outcome", "history_document", "outcome", "waited"]
 
@@ -41,7 +45,7 @@ def waited(call: Call, now: int) -> int | None:
     return max(0, now - int(call.arrival))
 
 
-def history_document(call: Call) -> dict[str, object]:
+def history_document(call: Call) -> EndedCallDocument:
     """An ended call in the history: the call object (protocol §3), then what came of it."""
     ended = call.ended_at if call.ended_at is not None else int(call.arrival)
     return {

@@ -12,6 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from fsapp.calls.document_types import RefusalDocument, ShownCallDocument
 
 __all__ = [
     "Refusal",
@@ -28,6 +32,7 @@ __all__ = [
     "greeting_playing",
     "method_not_allowed",
     "not_authorized",
+    "not_ready",
     "nothing_to_hang_up",
     "nothing_to_park",
     "nothing_to_pick_up",
@@ -50,7 +55,7 @@ class Refusal(Exception):
 
     ``http`` is the status code, ``status``, ``error`` and ``description`` go into the JSON
     document; ``call`` is the call's present object when there is one the agent may see;
-    ``headers`` are extra HTTP headers.
+    ``missing`` names what is not there; ``headers`` are extra HTTP headers.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class Refusal(Exception):
         description: str,
         *,
         call: Document | None = None,
+        missing: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(description)
@@ -69,17 +75,21 @@ class Refusal(Exception):
         self.error = error
         self.description = description
         self.call = call
+        self.missing = missing
         self.headers = dict(headers or {})
 
-    def document(self) -> dict[str, object]:
+    def document(self) -> RefusalDocument:
         """The JSON document of protocol §2."""
-        document: dict[str, object] = {
+        document: RefusalDocument = {
             "status": self.status,
             "description": self.description,
             "error": self.error,
         }
         if self.call is not None:
-            document["call"] = dict(self.call)
+            # On its way out the desk has made it what the agent sees (desk/shown.py).
+            document["call"] = cast("ShownCallDocument", dict(self.call))
+        if self.missing is not None:
+            document["missing"] = dict(self.missing)
         return document
 
 
@@ -222,6 +232,17 @@ def wrong_state(call_id: str, state: str, call: Document | None = None) -> Refus
 def dependency_unavailable(which: str, call: Document | None = None) -> Refusal:
     """503: ``which`` names the dependency in a sentence."""
     return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "unavailable", which, call=call)
+
+
+def not_ready(missing: Mapping[str, str]) -> Refusal:
+    """503 of ``/readyz``: a sentence for each dependency that is not there, by its name."""
+    return Refusal(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "unavailable",
+        "unavailable",
+        "; ".join(missing.values()),
+        missing=missing,
+    )
 
 
 def draining(call: Document | None = None) -> Refusal:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fsapp.calls.document_types import TimelineEntryDocument
+
 __all__ = ["TIMELINE_COLUMNS", "timeline"]
 
 TIMELINE_COLUMNS = ("timestamp", "event", "agent", "state", "description")
@@ -24,12 +26,12 @@ _WORDS = {
 }
 
 
-def timeline(events: Iterable[tuple[str, float, Document]]) -> list[dict[str, object]]:
+def timeline(events: Iterable[tuple[str, float, Document]]) -> list[TimelineEntryDocument]:
     """The entries for a call's events (name, Unix seconds, call object), oldest first.
 
     ``agent`` is whose call it was then: after the change or, if it is nobody's since, before.
     """
-    entries = []
+    entries: list[TimelineEntryDocument] = []
     before: Document = {}
     latest: Document = {}
     for name, moment, call in events:
@@ -41,7 +43,7 @@ def timeline(events: Iterable[tuple[str, float, Document]]) -> list[dict[str, ob
                 "timestamp": f"{moment:.3f}",
                 "event": name,
                 "agent": agent,
-                "state": call.get("state"),
+                "state": call["state"],
                 "description": _description(name, call, before, agent),
             }
         )

@@ -15,6 +15,16 @@ import sqlite_utils
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import State
+from fsapp.calls.document_types import (
+    AgentAnswer,
+    AgentsAnswer,
+    CallAnswer,
+    CallsAnswer,
+    HungUpAnswer,
+    ParkedAnswer,
+    StateAnswer,
+    TransferAnswer,
+)
 from fsapp.calls.refusals import (
     CALL_OWNED,
     Refusal,
@@ -39,7 +49,7 @@ from fsapp.waiting import waiting
 
 __all__ = ["CHECKS", "Desk", "Health"]
 
-Document = dict[str, object]
+Document = Mapping[str, object]
 Parameters = Mapping[str, str]
 Verb = Callable[[Agent, Parameters], Document]
 
@@ -158,73 +168,80 @@ class Desk:
         found = (stopping, switch, self._health.database(), self._health.listener())
         return {name: why for name, why in zip(CHECKS, found, strict=True) if why is not None}
 
-    def _call_list(self, agent: Agent, _: Parameters) -> Document:
+    def _call_list(self, agent: Agent, _: Parameters) -> CallsAnswer:
         with self._board.turn():
             seen = [(live, live.subject) for live in self._board.lines.live(agent.organizations)]
             situation = self._board.situation(agent)
         order = places(subject for _, subject in seen)
         seen.sort(key=lambda one: (one[1].call.arrival, one[1].call.id))
-        return _success(calls=all_shown(agent, seen, situation, order))
+        return {"status": "success", "calls": all_shown(agent, seen, situation, order)}
 
-    def _call_queue(self, agent: Agent, _: Parameters) -> Document:
+    def _call_queue(self, agent: Agent, _: Parameters) -> CallsAnswer:
         with self._board.turn():
             queue = self._board.lines.queue(agent.organizations)
             lives = [self._board.calls[call.id] for call in queue]
             queued = [(live, live.subject) for live in lives]
             situation = self._board.situation(agent)
-        return _success(calls=all_shown(agent, queued, situation, numbered(queue)))
+        shown = all_shown(agent, queued, situation, numbered(queue))
+        return {"status": "success", "calls": shown}
 
-    def _call_state(self, agent: Agent, parameters: Parameters) -> Document:
+    def _call_state(self, agent: Agent, parameters: Parameters) -> StateAnswer:
         call_id = parameters["call_id"]
         with self._board.turn():
             live = self._board.calls.get(call_id)
         call = live.call if live else self._board.find_ended(call_id)
         if call is None or not agent.serves(call.organization_id):
             raise call_not_found(call_id)
-        return _success(call={**call.short_document(), **shown(self._board, agent, call)})
+        return {
+            "status": "success",
+            "call": {**call.short_document(), **shown(self._board, agent, call)},
+        }
 
-    def _call_pickup(self, agent: Agent, parameters: Parameters) -> Document:
+    def _call_pickup(self, agent: Agent, parameters: Parameters) -> CallAnswer:
         call_id, take = parameters.get("call_id"), self._pickup
         call = take.next(agent) if call_id is None else take.pickup(agent, call_id)
-        return _success(call=shown(self._board, agent, call))
+        return {"status": "success", "call": shown(self._board, agent, call)}
 
-    def _call_unpark(self, agent: Agent, parameters: Parameters) -> Document:
+    def _call_unpark(self, agent: Agent, parameters: Parameters) -> CallAnswer:
         call = self._pickup.unpark(agent, parameters["call_id"])
-        return _success(call=shown(self._board, agent, call))
+        return {"status": "success", "call": shown(self._board, agent, call)}
 
-    def _call_park(self, agent: Agent, parameters: Parameters) -> Document:
+    def _call_park(self, agent: Agent, parameters: Parameters) -> ParkedAnswer:
         call = self._park.park(agent, parameters.get("call_id"))
         said = f"{call.id} was put on hold"
         return {"status": "on hold", "description": said, "call": shown(self._board, agent, call)}
 
-    def _call_hangup(self, agent: Agent, parameters: Parameters) -> Document:
+    def _call_hangup(self, agent: Agent, parameters: Parameters) -> HungUpAnswer:
         call = self._hangup.hangup(agent, parameters.get("call_id"))
-        return _success(description=f"{call.id} was hung up", call=shown(self._board, agent, call))
+        said = f"{call.id} was hung up"
+        return {"status": "success", "description": said, "call": shown(self._board, agent, call)}
 
-    def _call_originate(self, agent: Agent, parameters: Parameters) -> Document:
+    def _call_originate(self, agent: Agent, parameters: Parameters) -> CallAnswer:
         target = self._target(agent, parameters)
         call = self._originate.originate(agent, target, parameters.get("idempotency_key"))
-        return _success(call=shown(self._board, agent, call))
+        return {"status": "success", "call": shown(self._board, agent, call)}
 
-    def _call_transfer(self, agent: Agent, parameters: Parameters) -> Document:
+    def _call_transfer(self, agent: Agent, parameters: Parameters) -> TransferAnswer:
         source, destination = self._transfer.transfer(agent, parameters["source"])
-        return _success(
-            source_call=source.short_document(), destination_call=destination.short_document()
-        )
+        return {
+            "status": "success",
+            "source_call": source.short_document(),
+            "destination_call": destination.short_document(),
+        }
 
-    def _agent(self, agent: Agent, _: Parameters) -> Document:
+    def _agent(self, agent: Agent, _: Parameters) -> AgentAnswer:
         with self._board.turn():
-            return _success(agent=self._board.agent_document(self._board.status(agent)))
+            return self._shown(agent)
 
-    def _agent_list(self, agent: Agent, _: Parameters) -> Document:
+    def _agent_list(self, agent: Agent, _: Parameters) -> AgentsAnswer:
         colleagues = [
             other for other in self._agents.all() if agent.organizations & other.organizations
         ]
         with self._board.turn():
             shown = [self._board.agent_document(self._board.status(other)) for other in colleagues]
-        return _success(agents=shown)
+        return {"status": "success", "agents": shown}
 
-    def _agent_state(self, agent: Agent, parameters: Parameters) -> Document:
+    def _agent_state(self, agent: Agent, parameters: Parameters) -> AgentAnswer:
         if parameters["state"] == "paused":
             reason = parameters.get("reason")
             changed = self._agents.pause(agent.id, reason, self._tell)
@@ -237,7 +254,12 @@ class Desk:
                 self._as_on_record(agent)
             raise
         with self._board.turn():
-            return _success(agent=self._board.agent_document(self._board.status(now)))
+            return self._shown(now)
+
+    def _shown(self, agent: Agent) -> AgentAnswer:
+        """In a turn."""
+        document = self._board.agent_document(self._board.status(agent))
+        return {"status": "success", "agent": document}
 
     def _as_on_record(self, agent: Agent) -> None:
         """A change of hers was taken back that the board may have been told of."""
@@ -263,7 +285,3 @@ class Desk:
         with self._board.turn():
             parked = self._board.parked(agent.id)
         return parked[-1].organization_id if parked else min(agent.organizations)
-
-
-def _success(**fields: object) -> Document:
-    return {"status": "success", **fields}

@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fsapp.calls.agent import Agent
+from fsapp.calls.document_types import (
+    ContactDocument,
+    ContactsAnswer,
+    OrganizationDocument,
+    OrganizationsAnswer,
+)
 from fsapp.calls.refusals import contact_not_found
 from fsapp.store.contacts import Contact, Contacts
 from fsapp.store.organizations import Organizations
 
 __all__ = ["Directory"]
-
-Document = dict[str, object]
 
 DEFAULT_MATCHES = 8
 
@@ -36,7 +40,8 @@ class Directory:
     ) -> None:
         self._contacts = contacts
         self._organizations = organizations
-        self._waiting = {"waiting_amber": waiting_amber, "waiting_red": waiting_red}
+        self._waiting_amber = waiting_amber
+        self._waiting_red = waiting_red
 
     def contact(self, agent: Agent, cm_id: str) -> Contact:
         """The contact method, if it exists for her; else 404."""
@@ -45,7 +50,7 @@ class Directory:
             raise contact_not_found(cm_id)
         return contact
 
-    def matches(self, agent: Agent, parameters: Mapping[str, str]) -> Document:
+    def matches(self, agent: Agent, parameters: Mapping[str, str]) -> ContactsAnswer:
         """``GET /contact``: contact methods whose words or number begin with those of ``q``."""
         first = parameters.get("organization_id")
         found = self._contacts.search(
@@ -56,22 +61,23 @@ class Directory:
         )
         return {"status": "success", "contacts": [_shown(contact) for contact in found]}
 
-    def organizations(self, agent: Agent, _: Mapping[str, str]) -> Document:
+    def organizations(self, agent: Agent, _: Mapping[str, str]) -> OrganizationsAnswer:
         """``GET /organization/list``: each one she serves, whether or not it has a name."""
         known = self._organizations.named(agent.organizations)
-        shown = [
+        shown: list[OrganizationDocument] = [
             {
                 "id": number,
                 "name": known[number].name if number in known else None,
                 "greeting": known[number].greeting if number in known else "",
-                **self._waiting,
+                "waiting_amber": self._waiting_amber,
+                "waiting_red": self._waiting_red,
             }
             for number in sorted(agent.organizations)
         ]
         return {"status": "success", "organizations": shown}
 
 
-def _shown(contact: Contact) -> Document:
+def _shown(contact: Contact) -> ContactDocument:
     return {
         "cm_id": contact.cm_id,
         "name": contact.name,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fsapp.calls.agent import Agent
+from fsapp.calls.document_types import AgentDocument
 from fsapp.calls.presence import UNREACHABLE, AgentState, Signs, offline_from, presence
 from fsapp.desk.clock import Clock, Timer
 from fsapp.store.calls import Event
@@ -111,7 +112,7 @@ class Presence:
         status = self.agents.get(agent.id)
         return self._state(AgentStatus(agent) if status is None else status)
 
-    def document(self, status: AgentStatus) -> dict[str, object]:
+    def document(self, status: AgentStatus) -> AgentDocument:
         """The agent object of protocol §3."""
         agent, current = status.agent, self._board.current(status.agent.id)
         state = self._state(status)

@@ -11,6 +11,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from fsapp.calls.agent import Agent
+from fsapp.calls.document_types import (
+    FiguresDocument,
+    HistoryAnswer,
+    StatisticsAnswer,
+    StatisticsDocument,
+    TimelineAnswer,
+)
 from fsapp.calls.outcome import history_document
 from fsapp.calls.refusals import call_not_found
 from fsapp.calls.timeline import timeline
@@ -19,7 +26,6 @@ from fsapp.store.history import Figures, Filters, History, Place
 
 __all__ = ["Reports", "filters_of", "place_of", "placed"]
 
-Document = dict[str, object]
 Parameters = Mapping[str, str]
 
 DEFAULT_PAGE = 100
@@ -34,7 +40,7 @@ class Reports:
         self._board = board
         self._history = history
 
-    def history(self, agent: Agent, parameters: Parameters) -> Document:
+    def history(self, agent: Agent, parameters: Parameters) -> HistoryAnswer:
         """``GET /call/history``: a page of ended calls, newest arrival first."""
         organizations = agent.organizations
         if "organization" in parameters:
@@ -48,7 +54,7 @@ class Reports:
             "next": placed(place),
         }
 
-    def timeline(self, agent: Agent, parameters: Parameters) -> Document:
+    def timeline(self, agent: Agent, parameters: Parameters) -> TimelineAnswer:
         """``GET /call/<call_id>/timeline``: who did what when, live calls included."""
         call_id = parameters["call_id"]
         with self._board.turn():
@@ -59,7 +65,7 @@ class Reports:
         entries = timeline(self._history.events(call_id, agent.organizations))
         return {"status": "success", "call": call.document(), "timeline": entries}
 
-    def statistics(self, agent: Agent, _: Parameters) -> Document:
+    def statistics(self, agent: Agent, _: Parameters) -> StatisticsAnswer:
         """``GET /call/statistics``: today's inbound calls, by organization and by the quarter."""
         now = self._board.clock.now()
         since = _midnight(now)
@@ -70,7 +76,7 @@ class Reports:
             by_organization[one.organization_id].append(one)
             by_step[one.step].append(one)
         steps = range(int((now - since) // STEP_SECONDS) + 1)
-        document = {
+        document: StatisticsDocument = {
             "since": str(since),
             "until": str(int(now)),
             "step": STEP_SECONDS,
@@ -121,7 +127,7 @@ def _midnight(now: float) -> int:
     return int(time.mktime((day.tm_year, day.tm_mon, day.tm_mday, 0, 0, 0, 0, 0, -1)))
 
 
-def _summed(chosen: Sequence[Figures]) -> Document:
+def _summed(chosen: Sequence[Figures]) -> FiguresDocument:
     """The figures together, as one entry of the document."""
     offered = sum(one.offered for one in chosen)
     answered = sum(one.answered for one in chosen)

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, queue_order
-from fsapp.calls.documents import CallJson, Shown
+from fsapp.calls.document_types import ShownCallDocument
+from fsapp.calls.documents import CallJson, shown_document
 from fsapp.calls.guard import Abilities, Situation, Subject, can
 from fsapp.desk.board import Board, LiveCall
 
@@ -20,7 +21,7 @@ Seen = tuple[LiveCall, Subject]
 """A live call, and what it was at the moment that is shown."""
 
 
-def shown(board: Board, agent: Agent, call: Call) -> Shown:
+def shown(board: Board, agent: Agent, call: Call) -> ShownCallDocument:
     """The call object for ``agent``; what she may do is of this moment. Not in a turn."""
     with board.turn():
         live = board.calls.get(call.id)
@@ -28,16 +29,16 @@ def shown(board: Board, agent: Agent, call: Call) -> Shown:
         position = board.position(call) if live else None
         situation = board.situation(agent)
     verbs = can(agent, subject, situation) if subject else []
-    return Shown(live.json(call) if live else CallJson(call), position, verbs)
+    return shown_document(live.json(call) if live else CallJson(call), position, verbs)
 
 
 def all_shown(
     agent: Agent, seen: Sequence[Seen], situation: Situation, order: Mapping[str, int]
-) -> list[Shown]:
+) -> list[ShownCallDocument]:
     """The objects of calls she may see; ``order`` has the queued ones' places. Not in a turn."""
     can_do = Abilities(agent, situation)
     return [
-        Shown(live.json(subject.call), order.get(subject.call.id), can_do.on(subject))
+        shown_document(live.json(subject.call), order.get(subject.call.id), can_do.on(subject))
         for live, subject in seen
     ]
 

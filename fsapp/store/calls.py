@@ -8,7 +8,7 @@ UPDATE, and whoever changed one row has won.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -55,7 +55,7 @@ class Event:
 
     name: str
     timestamp: float
-    document: dict[str, object]
+    document: Mapping[str, object]
     organization_id: int | None = None
     call_id: str | None = None
     agent_id: str | None = None
