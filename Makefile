@@ -20,7 +20,7 @@ acceptance: $(UV)
 
 SOAK_EXAMPLES ?= 2000
 FUZZED := tests/calls/test_model.py tests/web/test_fuzz.py tests/soak/test_refusals.py \
-	tests/switch/test_frame_fuzz.py
+	tests/switch/test_frame_fuzz.py tests/acceptance/test_openapi.py
 
 # Twice SOAK_MINUTES minutes (10), then the fuzz tests with SOAK_EXAMPLES examples each and the faults
 # that last as long as in real life; the exit status is not 0 when an invariant was broken.

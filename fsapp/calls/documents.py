@@ -75,9 +75,7 @@ class Shown(Mapping[str, object]):
         return len(self._document)
 
 
-def shown_document(
-    call: CallJson, position: int | None, verbs: Sequence[str]
-) -> ShownCallDocument:
+def shown_document(call: CallJson, position: int | None, verbs: Sequence[str]) -> ShownCallDocument:
     """The call object; what it is made of is only put together for who reads it."""
     return cast("ShownCallDocument", Shown(call, position, verbs))
 

@@ -21,7 +21,6 @@ from typing import Any
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
-from fsapp.calls.document_types import AgentDocument
 from fsapp.calls.documents import CallJson
 from fsapp.calls.guard import Situation, Subject
 from fsapp.calls.refusals import Refusal
@@ -472,7 +471,3 @@ class Board:
             call_id=call.id,
             agent_id=call.assigned_to,
         )
-
-    def agent_document(self, status: AgentStatus) -> AgentDocument:
-        """The agent object of protocol §3."""
-        return self.presence.document(status)

@@ -238,7 +238,9 @@ class Desk:
             other for other in self._agents.all() if agent.organizations & other.organizations
         ]
         with self._board.turn():
-            shown = [self._board.agent_document(self._board.status(other)) for other in colleagues]
+            shown = [
+                self._board.presence.document(self._board.status(other)) for other in colleagues
+            ]
         return {"status": "success", "agents": shown}
 
     def _agent_state(self, agent: Agent, parameters: Parameters) -> AgentAnswer:
@@ -258,7 +260,7 @@ class Desk:
 
     def _shown(self, agent: Agent) -> AgentAnswer:
         """In a turn."""
-        document = self._board.agent_document(self._board.status(agent))
+        document = self._board.presence.document(self._board.status(agent))
         return {"status": "success", "agent": document}
 
     def _as_on_record(self, agent: Agent) -> None:

@@ -36,6 +36,7 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 OWN = {
+    HTTPStatus.BAD_REQUEST: ("bad parameters", "bad-request"),
     HTTPStatus.REQUEST_TIMEOUT: ("request timeout", "request-timeout"),
     HTTPStatus.LENGTH_REQUIRED: ("length required", "length-required"),
     HTTPStatus.REQUEST_URI_TOO_LONG: ("address too long", "address-too-long"),
@@ -95,9 +96,9 @@ def page(content: bytes, type_: str) -> Answer:
     return Answer(HTTPStatus.OK, content, headers)
 
 
-def refused(refusal: Refusal, extra: Mapping[str, object] | None = None) -> Answer:
-    """The refusal's own status, headers and document; ``extra`` keys follow."""
-    return _answer(refusal.http, {**refusal.document(), **(extra or {})}, refusal.headers)
+def refused(refusal: Refusal) -> Answer:
+    """The refusal's own status, headers and document."""
+    return _answer(refusal.http, refusal.document(), refusal.headers)
 
 
 def incident(where: str) -> Answer:
@@ -111,7 +112,7 @@ def unparsable(http: HTTPStatus, why: str) -> Answer:
     """What the server refuses by itself, before there is a request to look at."""
     if http is HTTPStatus.METHOD_NOT_ALLOWED:  # cheroot refuses only this method by itself
         return refused(method_not_allowed("CONNECT", "GET, POST"))
-    status, error = OWN.get(http, ("bad parameters", "bad-request"))
+    status, error = OWN.get(http, OWN[HTTPStatus.BAD_REQUEST])
     return refused(Refusal(http, status, error, why or f"The request has no answer: {status}."))
 
 

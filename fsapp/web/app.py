@@ -20,6 +20,7 @@ from fsapp.calls.refusals import (
     Refusal,
     dependency_unavailable,
     not_authorized,
+    not_ready,
     route_not_found,
 )
 from fsapp.settings import Settings
@@ -39,6 +40,7 @@ from fsapp.web.answers import (
 from fsapp.web.body import read_body
 from fsapp.web.formats import wants_csv
 from fsapp.web.guesses import Guesses
+from fsapp.web.openapi import description
 from fsapp.web.pages import Pages
 from fsapp.web.parameters import Received, check, fields_of, read
 from fsapp.web.routes import FORMAT, ROUTES, Route, find, in_path, method_allowed
@@ -70,7 +72,9 @@ class Streams(Protocol):
 class Desk(Protocol):
     """Where the verbs are carried out."""
 
-    def perform(self, agent: Agent, verb: str, parameters: Mapping[str, str]) -> dict[str, object]:
+    def perform(
+        self, agent: Agent, verb: str, parameters: Mapping[str, str]
+    ) -> Mapping[str, object]:
         """The whole 200 document of protocol §4, or raises ``Refusal``."""
 
     def readiness(self) -> dict[str, str]:
@@ -250,6 +254,7 @@ def _act_of(route: Route, desk: Desk, pages: Pages, streams: Streams, figures: F
             "/healthz": lambda *_: succeeded({"status": "success"}),
             "/readyz": lambda *_: _ready(desk.readiness()),
             "/metrics": lambda *_: exposed(figures.exposition()),
+            "/openapi.json": lambda *_: succeeded(description()),
         }
         return own.get(route.path, lambda *_: _page(pages))
 
@@ -286,7 +291,7 @@ def _stream(streams: Streams, agent: Agent | None, parameters: Mapping[str, str]
 def _ready(missing: Mapping[str, str]) -> Answer:
     if not missing:
         return succeeded({"status": "success"})
-    return refused(dependency_unavailable("; ".join(missing.values())), {"missing": dict(missing)})
+    return refused(not_ready(missing))
 
 
 def _bottles_own(error: HTTPError) -> HTTPResponse:

@@ -18,7 +18,7 @@ from fsapp.calls.refusals import Refusal, bad_parameters
 from fsapp.calls.text import has_control
 from fsapp.web.routes import TOKEN, Parameter, Route
 
-__all__ = ["Field", "Received", "check", "fields_of", "read"]
+__all__ = ["BODIES", "Field", "Received", "check", "fields_of", "read"]
 
 _LONGEST_NAME_SHOWN = 64
 
@@ -128,6 +128,8 @@ _READERS: Mapping[str, Callable[[bytes], _Read]] = {
     "application/json": _from_json,
     "application/x-www-form-urlencoded": _from_form,
 }
+BODIES = tuple(_READERS)
+"""The media types a body may have."""
 
 
 def check(route: Route, received: Received, header: Callable[[str], str | None]) -> dict[str, str]:

@@ -1,24 +1,31 @@
 """Every request an agent's client may send: the one table of the web layer (protocol §4).
 
-The law of this file: a path, its methods and its parameters with their checks stand here and
-nowhere else. Reading, checking, dispatching, the documentation's tests and the description of the
-interface all go by this table; ``docs/http.md`` must name each path.
+The law of this file: a path, its methods, its parameters with their checks, what it answers and
+which refusals of the protocol it may get stand here and nowhere else. Reading, checking,
+dispatching, the documentation's tests and the description of the interface (``openapi.py``) all go
+by this table; ``docs/http.md`` must name each path.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from fsapp.calls import document_types as documents
+from fsapp.calls import refusals
 from fsapp.calls.agent import AGENT_ID
 from fsapp.calls.outcome import HISTORY_COLUMNS, Outcome
-from fsapp.calls.refusals import method_not_allowed, route_not_found
+from fsapp.calls.refusals import Refusal
 from fsapp.calls.text import CALL_ID, NUMBER
 from fsapp.calls.timeline import TIMELINE_COLUMNS
 
 __all__ = [
+    "ANYTHING",
     "FORMAT",
+    "JSON",
     "ROUTES",
+    "STREAM",
     "TOKEN",
     "Parameter",
     "Route",
@@ -28,7 +35,8 @@ __all__ = [
     "method_allowed",
 ]
 
-_ANYTHING = re.compile(r".*", re.DOTALL)
+ANYTHING = ".*"
+_ANYTHING = re.compile(ANYTHING, re.DOTALL)
 _CM_ID = re.compile(r"[0-9]+")
 _STATE = re.compile(r"idle|paused")
 _PRINTABLE_ASCII = re.compile(r"[ -~]+")
@@ -38,6 +46,10 @@ READ = ("GET",)
 CHANGE = ("POST",)
 BOTH = ("GET", "POST")
 """The page *Protocol Call* shows GET for transfer and no method for state: both answer to both."""
+
+JSON = "application/json"
+STREAM = "text/event-stream"
+_HTML = "text/html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +83,11 @@ class Route:
     by itself. ``open`` means that no token is needed. Of the parameters in ``one_of`` exactly one
     must be given. A part of the path in angle brackets is a parameter of that name. ``sheet`` is
     what is answered as CSV when that is asked for. ``scraped``: who may read it is another question
-    (``scrapers.py``)."""
+    (``scrapers.py``).
+
+    ``answer`` is the type of the 200 document (``calls/document_types.py``), ``media`` the media
+    types of what is answered. ``refuses`` are the refusals of the protocol that it may get besides
+    those that every request may get."""
 
     path: str
     methods: tuple[str, ...]
@@ -82,6 +98,9 @@ class Route:
     open: bool = False
     sheet: Sheet | None = None
     scraped: bool = False
+    answer: type | None = None
+    media: tuple[str, ...] = (JSON,)
+    refuses: tuple[Callable[..., Refusal], ...] = ()
 
     @property
     def allow(self) -> str:
@@ -139,18 +158,51 @@ _HISTORY = (
     FORMAT,
 )
 
-_FILE = Route("/console/<file>", READ, "What the pages are made of", open=True)
-_FILE_PATH = re.compile(r"/console/[a-z_]+\.[a-z]+")
+_FILE_PATH = re.compile(r"/console/(?P<file>[a-z_]+\.[a-z]+)")
+_FILE = Route(
+    "/console/<file>",
+    READ,
+    "What the pages are made of",
+    parameters=(Parameter("file", "a file's name", re.compile(r"[a-z_]+\.[a-z]+"), 64, True),),
+    open=True,
+    media=("text/html", "text/css", "text/javascript", "image/svg+xml"),
+)
+
+_LIVE = (refusals.call_not_found, refusals.call_owned)
+"""What every command may get that names a call."""
+_WORKS = (refusals.draining, refusals.dependency_timeout)
+"""What every command may get that has FreeSWITCH do something."""
 
 
-def _desk(verb: str, methods: tuple[str, ...], summary: str, *parameters: Parameter) -> Route:
-    return Route(f"/{verb}", methods, summary, verb, parameters)
+def _desk(
+    verb: str,
+    methods: tuple[str, ...],
+    summary: str,
+    answer: type,
+    *parameters: Parameter,
+    refuses: tuple[Callable[..., Refusal], ...] = (),
+) -> Route:
+    """A verb of the desk; every one of them asks the database whose the token is."""
+    refuses = (*refuses, refusals.dependency_unavailable)
+    return Route(f"/{verb}", methods, summary, verb, parameters, answer=answer, refuses=refuses)
 
 
 ROUTES: tuple[Route, ...] = (
-    _desk("call/list", READ, "All live calls the agent may see"),
-    _desk("call/queue", READ, "The queued ones, in the order they will be served"),
-    _desk("call/state", BOTH, "One call, ended or not", _call_id("call_id", required=True)),
+    _desk("call/list", READ, "All live calls the agent may see", documents.CallsAnswer),
+    _desk(
+        "call/queue",
+        READ,
+        "The queued ones, in the order they will be served",
+        documents.CallsAnswer,
+    ),
+    _desk(
+        "call/state",
+        BOTH,
+        "One call, ended or not",
+        documents.StateAnswer,
+        _call_id("call_id", required=True),
+        refuses=(refusals.call_not_found,),
+    ),
     Route(
         "/call/history",
         READ,
@@ -158,6 +210,8 @@ ROUTES: tuple[Route, ...] = (
         "call/history",
         _HISTORY,
         sheet=Sheet("calls", HISTORY_COLUMNS),
+        answer=documents.HistoryAnswer,
+        refuses=(refusals.dependency_unavailable,),
     ),
     Route(
         "/call/<call_id>/timeline",
@@ -166,12 +220,68 @@ ROUTES: tuple[Route, ...] = (
         "call/timeline",
         (_call_id("call_id", required=True), FORMAT),
         sheet=Sheet("timeline", TIMELINE_COLUMNS),
+        answer=documents.TimelineAnswer,
+        refuses=(refusals.call_not_found, refusals.dependency_unavailable),
     ),
-    _desk("call/statistics", READ, "Today's calls: answered, abandoned, waiting times"),
-    _desk("call/pickup", CHANGE, "Take a call, or the next one", _call_id("call_id")),
-    _desk("call/park", CHANGE, "Put the current or a named call on hold", _call_id("call_id")),
-    _desk("call/unpark", CHANGE, "Take a parked call back", _call_id("call_id", required=True)),
-    _desk("call/hangup", CHANGE, "End the current or a named call", _call_id("call_id")),
+    _desk(
+        "call/statistics",
+        READ,
+        "Today's calls: answered, abandoned, waiting times",
+        documents.StatisticsAnswer,
+    ),
+    _desk(
+        "call/pickup",
+        CHANGE,
+        "Take a call, or the next one",
+        documents.CallAnswer,
+        _call_id("call_id"),
+        refuses=(
+            *_LIVE,
+            refusals.nothing_to_pick_up,
+            refusals.agent_busy,
+            refusals.agent_paused,
+            refusals.phone_unavailable,
+            refusals.greeting_playing,
+            refusals.wrong_state,
+            *_WORKS,
+        ),
+    ),
+    _desk(
+        "call/park",
+        CHANGE,
+        "Put the current or a named call on hold",
+        documents.ParkedAnswer,
+        _call_id("call_id"),
+        refuses=(
+            *_LIVE,
+            refusals.nothing_to_park,
+            refusals.agent_busy,
+            refusals.wrong_state,
+            *_WORKS,
+        ),
+    ),
+    _desk(
+        "call/unpark",
+        CHANGE,
+        "Take a parked call back",
+        documents.CallAnswer,
+        _call_id("call_id", required=True),
+        refuses=(
+            *_LIVE,
+            refusals.agent_busy,
+            refusals.phone_unavailable,
+            refusals.wrong_state,
+            *_WORKS,
+        ),
+    ),
+    _desk(
+        "call/hangup",
+        CHANGE,
+        "End the current or a named call",
+        documents.HungUpAnswer,
+        _call_id("call_id"),
+        refuses=(*_LIVE, refusals.nothing_to_hang_up, refusals.wrong_state, *_WORKS),
+    ),
     Route(
         "/call/originate",
         CHANGE,
@@ -179,24 +289,81 @@ ROUTES: tuple[Route, ...] = (
         "call/originate",
         (_EXTENSION, _CONTACT, _KEY),
         one_of=("extension", "cm_id"),
+        answer=documents.CallAnswer,
+        refuses=(
+            refusals.contact_not_found,
+            refusals.call_not_found,
+            refusals.agent_busy,
+            refusals.phone_unavailable,
+            *_WORKS,
+            refusals.dependency_unavailable,
+        ),
     ),
     _desk(
         "call/transfer",
         BOTH,
         "Connect a parked call with the current one",
+        documents.TransferAnswer,
         _call_id("source", required=True),
+        refuses=(*_LIVE, refusals.bridge_failed, refusals.agent_busy, *_WORKS),
     ),
-    _desk("agent", READ, "The agent herself"),
-    _desk("agent/list", READ, "The agents"),
-    _desk("agent/state", CHANGE, "Pause or resume", _NEW_STATE, _REASON),
-    _desk("contact", READ, "Contact methods as she types", _SOUGHT, _LIMIT, _FIRST),
-    _desk("organization/list", READ, "The organizations she answers for"),
-    _desk("events", READ, "Live events", *_AFTER),
-    Route("/healthz", READ, "Whether the process is alive", open=True),
-    Route("/readyz", READ, "Whether it can take calls", open=True),
-    Route("/metrics", READ, "Figures for Prometheus", scraped=True),
-    Route("/", READ, "The agents' console", open=True),
-    Route("/wallboard", READ, "The supervisors' wallboard", open=True),
+    _desk("agent", READ, "The agent herself", documents.AgentAnswer),
+    _desk("agent/list", READ, "The agents", documents.AgentsAnswer),
+    _desk("agent/state", CHANGE, "Pause or resume", documents.AgentAnswer, _NEW_STATE, _REASON),
+    _desk(
+        "contact",
+        READ,
+        "Contact methods as she types",
+        documents.ContactsAnswer,
+        _SOUGHT,
+        _LIMIT,
+        _FIRST,
+    ),
+    _desk(
+        "organization/list",
+        READ,
+        "The organizations she answers for",
+        documents.OrganizationsAnswer,
+    ),
+    Route(
+        "/events",
+        READ,
+        "Live events",
+        "events",
+        _AFTER,
+        media=(STREAM,),
+        refuses=(
+            refusals.dependency_unavailable,
+            refusals.draining,
+            refusals.too_many_streams,
+        ),
+    ),
+    Route(
+        "/healthz",
+        READ,
+        "Whether the process is alive",
+        open=True,
+        answer=documents.SuccessAnswer,
+    ),
+    Route(
+        "/readyz",
+        READ,
+        "Whether it can take calls",
+        open=True,
+        answer=documents.SuccessAnswer,
+        refuses=(refusals.not_ready,),
+    ),
+    Route(
+        "/metrics",
+        READ,
+        "Figures for Prometheus",
+        scraped=True,
+        media=("text/plain",),
+        refuses=(refusals.dependency_unavailable,),
+    ),
+    Route("/openapi.json", READ, "This description of the interface", open=True),
+    Route("/", READ, "The agents' console", open=True, media=(_HTML,)),
+    Route("/wallboard", READ, "The supervisors' wallboard", open=True, media=(_HTML,)),
     _FILE,
 )
 _BY_PATH = {route.path: route for route in ROUTES if "<" not in route.path}
@@ -217,16 +384,17 @@ def find(path: str) -> Route | None:
 
 def in_path(path: str) -> dict[str, str]:
     """The parameters that stand in the path itself."""
-    matches = (pattern.fullmatch(path) for pattern, _ in _WITH_PARAMETERS)
+    patterns = (_FILE_PATH, *(pattern for pattern, _ in _WITH_PARAMETERS))
+    matches = (pattern.fullmatch(path) for pattern in patterns)
     return next((match.groupdict() for match in matches if match is not None), {})
 
 
 def method_allowed(route: Route | None, method: str, path: str) -> Route:
     """The route, or the refusal 404 or 405 (protocol §2)."""
     if route is None:
-        raise route_not_found(_shown(path))
+        raise refusals.route_not_found(_shown(path))
     if method not in route.methods:
-        raise method_not_allowed(method, route.allow)
+        raise refusals.method_not_allowed(method, route.allow)
     return route
 
 

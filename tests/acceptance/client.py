@@ -1,6 +1,7 @@
 """HTTP as an agent's client speaks it: the standard library, one keep-alive connection an actor.
 
-Nothing here knows the app's own code, so that a fault in that code cannot hide itself.
+Nothing here knows how the app works, so that a fault in it cannot hide itself; every answer is held
+to what `GET /openapi.json` says of it.
 """
 
 import contextlib
@@ -14,6 +15,12 @@ from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
 from urllib.parse import urlencode
+
+from fsapp.web.openapi import description
+from tests.described import Description
+
+DESCRIBED = Description(description())
+"""The same that the app serves (test_openapi.py)."""
 
 LIMIT = 40.0
 """No request may hang: longer than the longest ring, shorter than a test's own limit."""
@@ -53,10 +60,14 @@ class Answer:
 
 @dataclass
 class Client:
-    """A client at ``address`` ("host:port"); requests at the same time take connections each."""
+    """A client at ``address`` ("host:port"); requests at the same time take connections each.
+
+    Without ``checks`` answers are not held to the description: where time is measured.
+    """
 
     address: str
     token: str | None = None
+    checks: bool = True
     _idle: list[tuple[float, http.client.HTTPConnection]] = field(default_factory=list)
 
     def get(self, path: str, **parameters: object) -> Answer:
@@ -93,6 +104,8 @@ class Client:
             raise
         answer = Answer(response.status, response.headers, content, time.monotonic() - began)
         self._give_back(connection, response)
+        if self.checks:
+            is_as_described(method, path, answer)
         return answer
 
     def close(self) -> None:
@@ -126,6 +139,13 @@ def closed_by_server(connection: http.client.HTTPConnection) -> bool:
     return bool(select.select([connection.sock], [], [], 0)[0])
 
 
+def is_as_described(method: str, path: str, answer: Answer) -> None:
+    """AssertionError unless the answer is what `/openapi.json` says the request may get."""
+    headers = dict(answer.headers.items())
+    fault = DESCRIBED.fault(method, path, answer.code, headers, answer.body)
+    assert fault is None, f"{method} {path}: {fault}: {answer}"
+
+
 def send_raw(address: str, request: bytes, limit: float = 15.0) -> Answer | None:
     """What is answered to ``request``, sent byte for byte; None if the peer just closes."""
     host, _, port = address.rpartition(":")
@@ -142,4 +162,12 @@ def send_raw(address: str, request: bytes, limit: float = 15.0) -> Answer | None
             return None
         finally:
             response.close()
-        return Answer(response.status, response.headers, body, time.monotonic() - began)
+        answer = Answer(response.status, response.headers, body, time.monotonic() - began)
+        is_as_described(*asked_for(request), answer)
+        return answer
+
+
+def asked_for(request: bytes) -> tuple[str, str]:
+    """Method and path of a request, or what stands in their place."""
+    words = request.partition(b"\r\n")[0].decode("latin-1").split(" ")
+    return words[0], words[1] if len(words) > 1 else ""

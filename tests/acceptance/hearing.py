@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from .client import DESCRIBED
+
 LIMIT = 10.0
 
 
@@ -49,7 +51,10 @@ class Stream:
 
     def _event(self, fields: dict[str, str]) -> Event:
         number = int(fields["id"]) if "id" in fields else None
-        return Event(fields["event"], number, json.loads(fields["data"]))
+        event = Event(fields["event"], number, json.loads(fields["data"]))
+        fault = DESCRIBED.event_fault(event.name, event.data)
+        assert fault is None, f"{event}: {fault}"
+        return event
 
     def hears(self, name: str) -> Event:
         """Wait until there is an event of this name."""

@@ -45,8 +45,14 @@ from fsapp.store.schema import MIGRATIONS
 from fsapp.store.writer import Written
 from fsapp.switch.channel import Channel, Event, Reply
 from fsapp.switch.connection import Connection, OnReply
+from fsapp.web.answers import Answer, refused, succeeded
+from fsapp.web.openapi import description
+from fsapp.web.routes import ROUTES
+from tests.described import Description
 
 T = TypeVar("T")
+
+DESCRIBED = Description(description())
 
 LIMIT = 3.0
 ANN = Agent("ann", "Ann", "user/1101")
@@ -479,7 +485,7 @@ class Rig:
     # What agents do.
 
     def ask(self, agent: Agent, verb: str, **parameters: str) -> Asked:
-        asked = Asked(lambda: self.desk.perform(agent, verb, parameters))
+        asked = Asked(lambda: as_described(verb, self.desk.perform, agent, parameters))
         self.requests.append(asked)
         return asked
 
@@ -544,7 +550,7 @@ class Rig:
 
     def agent_state(self, agent: Agent = ANN) -> str:
         with self.board.turn():
-            document = self.board.agent_document(self.board.status(agent))
+            document = self.board.presence.document(self.board.status(agent))
         return str(document["state"])
 
     def events(self) -> list[str]:
@@ -599,7 +605,7 @@ class Rig:
         for status in self.board.agents.values():
             assert status.request is None, f"{status.agent.id} is busy for ever"
             current = self.board.current(status.agent.id)
-            shown = self.board.agent_document(status)["state"]
+            shown = self.board.presence.document(status)["state"]
             assert (shown in ("speaking", "ringing")) == (current is not None)
             assert status.leg is None or status.leg.uuid in self.board.legs
 
@@ -610,6 +616,29 @@ class Rig:
 
     def live(self, uuid: str = CALLER) -> Call:
         return self.board.calls[uuid].call
+
+
+def as_described(
+    verb: str,
+    perform: Callable[[Agent, str, Mapping[str, str]], Mapping[str, object]],
+    agent: Agent,
+    parameters: Mapping[str, str],
+) -> dict[str, Any]:
+    """What is performed; AssertionError unless it is what ``/openapi.json`` says of it."""
+    path = "/call/c-1/timeline" if verb == "call/timeline" else f"/{verb}"
+    (method, *_) = next(route.methods for route in ROUTES if route.verb == verb)
+
+    def hold(answer: Answer) -> None:
+        fault = DESCRIBED.fault(method, path, answer.http.value, answer.headers, answer.body)
+        assert fault is None, f"{verb}: {answer}: {fault}"
+
+    try:
+        document = perform(agent, verb, parameters)
+    except Refusal as refusal:
+        hold(refused(refusal))
+        raise
+    hold(succeeded(document))
+    return dict(document)
 
 
 def _one(pattern: str, text: str) -> str:

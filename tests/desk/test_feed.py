@@ -14,7 +14,7 @@ from fsapp.desk.feed import Feed
 from fsapp.store.agents import Agents
 from fsapp.store.database import Database
 from fsapp.store.tail import Tail
-from tests.desk.fakes import ANN, BOB, CALLER, Rig
+from tests.desk.fakes import ANN, BOB, CALLER, DESCRIBED, Rig
 from tests.desk.test_can import STAGES, Stage
 
 OLGA = Agent("olga", "Olga", "user/1103", organizations=frozenset({2}))
@@ -45,6 +45,7 @@ class Picture:
 
     def _apply(self, name: str, data: dict[str, Any]) -> None:
         assert data["event"] == name
+        assert DESCRIBED.event_fault(name, data) is None
         if name == "calls":
             for call_id, keys in data["calls"].items():
                 if call_id in self.calls:

@@ -25,7 +25,7 @@ def told(rig: Rig, agent_id: str = ANN.id) -> list[str]:
 def agent(rig: Rig) -> dict[str, object]:
     """Her object, as somebody else's request shows it."""
     with rig.board.turn():
-        return rig.board.agent_document(rig.board.agents[ANN.id])
+        return rig.board.presence.document(rig.board.agents[ANN.id])
 
 
 def set_state(rig: Rig, **parameters: str) -> dict[str, object]:
@@ -177,10 +177,10 @@ def test_a_pause_outlasts_a_restart_with_its_beginning(rig: Rig) -> None:
     board = Board(rig.calls, rig.clock)
     (row,) = [one for one in rig.desk._agents.all() if one.id == ANN.id]
     with board.turn():
-        assert board.agent_document(board.status(row))["state"] == "offline"
+        assert board.presence.document(board.status(row))["state"] == "offline"
     with board.turn():
         board.presence.seen(board.status(row))
-        assert board.agent_document(board.status(row)) == paused
+        assert board.presence.document(board.status(row)) == paused
 
 
 def test_a_change_that_could_not_be_recorded_is_refused(rig: Rig) -> None:

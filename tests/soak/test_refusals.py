@@ -22,11 +22,14 @@ from hypothesis import strategies as st
 from fsapp.calls.table import Happening
 from fsapp.desk.pickup import Pickup
 from fsapp.lab.callers import call_in
+from fsapp.web.openapi import description
 from fsapp.web.routes import ROUTES
+from tests.described import Description
 from tests.soak.story import AGENTS, ANSWERS, prepare, settings_for
 from tests.soak.world import World
 from tests.web.test_fuzz import ENDLESS, EXAMPLES, TEXT
 
+DESCRIBED = Description(description())
 CALLS = [f"@{number}" for number in range(5)]
 """Stand for the calls of the scene: two queued, one greeted, one spoken with, one parked."""
 
@@ -100,11 +103,13 @@ def asked(world: World, token: str, request: Request) -> tuple[int, dict[str, An
         "wsgi.url_scheme": "http",
     }
     status: list[str] = []
+    headers: list[tuple[str, str]] = []
     answer: list[bytes] = []
 
     def serve() -> None:
-        def start(line: str, _headers: object, _error: object = None) -> None:
+        def start(line: str, given: list[tuple[str, str]], _error: object = None) -> None:
             status.append(line)
+            headers.extend(given)
 
         answer.append(b"".join(application(environ, start)))
 
@@ -112,7 +117,10 @@ def asked(world: World, token: str, request: Request) -> tuple[int, dict[str, An
     while not actor.over:
         world.pass_time(0.5)
     assert actor.error is None, actor.error
-    return int(status[0][:3]), json.loads(answer[0])
+    code = int(status[0][:3])
+    fault = DESCRIBED.fault(method, path, code, dict(headers), answer[0])
+    assert fault is None, f"{method} {path} {parameters}: {code} {answer[0]!r}: {fault}"
+    return code, json.loads(answer[0])
 
 
 def record(world: World) -> list[tuple[object, ...]]:

@@ -3,15 +3,20 @@
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from http import HTTPStatus
 
 import pytest
 
 from fsapp.settings import Address, Http, Settings
 from fsapp.web.app import build
+from fsapp.web.openapi import description
 from fsapp.web.server import WebServer
+from tests.described import Description
 
 from .serving import Holders, NoStreams, NotingDesk, Response, exchange, parsed
 from .serving import request as request_bytes
+
+DESCRIBED = Description(description())
 
 Ask = Callable[..., Response]
 
@@ -50,9 +55,18 @@ def ask(server: WebServer, desk: NotingDesk) -> Ask:
 
     def ask(*arguments: object, **named: object) -> Response:
         sent = request_bytes(*arguments, **named)  # type: ignore[arg-type]
-        return parsed(exchange(server.address, sent, half_close=False))
+        answer = parsed(exchange(server.address, sent, half_close=False))
+        _is_described(str(arguments[0]), str(arguments[1]), answer)
+        return answer
 
     return ask
+
+
+def _is_described(method: str, path: str, answer: Response) -> None:
+    """Whatever is refused is as ``/openapi.json`` says; a noting desk's documents are nobody's."""
+    if answer.status != HTTPStatus.OK:
+        fault = DESCRIBED.fault(method, path, answer.status, answer.headers, answer.body)
+        assert fault is None, f"{method} {path}: {answer}: {fault}"
 
 
 @pytest.fixture

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from fsapp.calls.document_types import ShownCallDocument
 from fsapp.calls.refusals import call_owned, phone_unavailable
 from fsapp.web.routes import ROUTES, Route
+from fsapp.web.schemas import example_of
 
 from .conftest import Ask
 from .serving import FORM, JSON, NotingDesk
@@ -102,7 +104,7 @@ def test_404_and_405_come_before_400(ask: Ask) -> None:
 
 
 def test_the_desks_refusal_is_the_answer(ask: Ask, desk: NotingDesk) -> None:
-    call = {"id": "c-1", "caller_name": "Zoë \ud800"}
+    call = {**example_of(ShownCallDocument), "id": "c-1", "caller_name": "Zoë \ud800"}
 
     def refuses(*_: object) -> dict[str, object]:
         raise call_owned("c-1", "bob", call)
@@ -114,7 +116,7 @@ def test_the_desks_refusal_is_the_answer(ask: Ask, desk: NotingDesk) -> None:
         "status": "forbidden",
         "description": "Call|c-1 belongs to bob",
         "error": "call-owned",
-        "call": {"id": "c-1", "caller_name": "Zoë ?"},
+        "call": {**call, "caller_name": "Zoë ?"},
     }
     assert "Zoë".encode() in response.body
 

@@ -76,6 +76,7 @@ def test_token_is_allowed_everywhere_and_never_handed_on() -> None:
         "/call/unpark": b"call_id=c-1",
         "/call/<call_id>/timeline": b"call_id=c-1",
         "/contact": b"q=vest",
+        "/console/<file>": b"file=console.js",
     }
     for route in ROUTES:
         query = good.get(route.path, b"") + b"&token=abc"

@@ -26,6 +26,7 @@ PROTOCOL = {
     "/healthz": ("GET",),
     "/readyz": ("GET",),
     "/metrics": ("GET",),
+    "/openapi.json": ("GET",),
     "/": ("GET",),
     "/wallboard": ("GET",),
     "/console/<file>": ("GET",),
