@@ -48,7 +48,7 @@ class Served:
     def lists(self, agent: Agent) -> tuple[dict[str, Any], dict[str, Any]]:
         calls = cast(Any, self.rig.desk.perform(agent, "call/list", {})["calls"])
         agents = cast(Any, self.rig.desk.perform(agent, "agent/list", {})["agents"])
-        return {call["id"]: call for call in calls}, {one["id"]: one for one in agents}
+        return {call["id"]: dict(call) for call in calls}, {one["id"]: one for one in agents}
 
     def ear(self, agent: Agent, last: int | None) -> Ear:
         after = {} if last is None else {"Last_Event_ID": str(last)}
