@@ -17,7 +17,7 @@ from fsapp.calls.call import Call
 if TYPE_CHECKING:
     from fsapp.calls.document_types import ShownCallDocument
 
-__all__ = ["CallJson", "Shown", "compact", "shown_document"]
+__all__ = ["CallJson", "Shown", "ShownList", "compact", "shown_document"]
 
 _PLACE = '"position":null'
 
@@ -78,6 +78,15 @@ class Shown(Mapping[str, object]):
 def shown_document(call: CallJson, position: int | None, verbs: Sequence[str]) -> ShownCallDocument:
     """The call object; what it is made of is only put together for who reads it."""
     return cast("ShownCallDocument", Shown(call, position, verbs))
+
+
+class ShownList(list["ShownCallDocument"]):
+    """Call objects that are sent together, more than once."""
+
+    @cached_property
+    def json(self) -> str:
+        """The array as it is sent."""
+        return f"[{','.join(cast(Shown, one).json() for one in self)}]"
 
 
 @lru_cache(maxsize=64)

@@ -25,6 +25,7 @@ from fsapp.calls.document_types import (
     StateAnswer,
     TransferAnswer,
 )
+from fsapp.calls.documents import ShownList
 from fsapp.calls.refusals import (
     CALL_OWNED,
     Refusal,
@@ -39,8 +40,9 @@ from fsapp.desk.originate import Originate, Target
 from fsapp.desk.park import Park
 from fsapp.desk.parts import Parts
 from fsapp.desk.pickup import Pickup
+from fsapp.desk.queue_list import QueueList
 from fsapp.desk.reports import Reports
-from fsapp.desk.shown import all_shown, numbered, places, present, shown
+from fsapp.desk.shown import all_shown, places, present, shown
 from fsapp.desk.transfer import Transfer
 from fsapp.desk.verbs import committed
 from fsapp.store.agents import Agents, UnknownAgent
@@ -86,6 +88,7 @@ class Desk:
     ) -> None:
         self._context = parts.context
         self._board = parts.context.board
+        self._queue = QueueList(self._board)
         self._agents = agents
         self._calls = calls
         self._directory = directory
@@ -174,16 +177,11 @@ class Desk:
             situation = self._board.situation(agent)
         order = places(subject for _, subject in seen)
         seen.sort(key=lambda one: (one[1].call.arrival, one[1].call.id))
-        return {"status": "success", "calls": all_shown(agent, seen, situation, order)}
+        shown = ShownList(all_shown(agent, seen, situation, order))
+        return {"status": "success", "calls": shown}
 
     def _call_queue(self, agent: Agent, _: Parameters) -> CallsAnswer:
-        with self._board.turn():
-            queue = self._board.lines.queue(agent.organizations)
-            lives = [self._board.calls[call.id] for call in queue]
-            queued = [(live, live.subject) for live in lives]
-            situation = self._board.situation(agent)
-        shown = all_shown(agent, queued, situation, numbered(queue))
-        return {"status": "success", "calls": shown}
+        return {"status": "success", "calls": self._queue.read(agent)}
 
     def _call_state(self, agent: Agent, parameters: Parameters) -> StateAnswer:
         call_id = parameters["call_id"]

@@ -32,6 +32,8 @@ class Lines:
         self._live: dict[int, dict[str, LiveCall]] = {}
         self._owned: dict[str, set[LiveCall]] = {}
         self._moved: set[int] = set()
+        self._changes: dict[int, int] = {}
+        """How often each queue has changed."""
 
     def file(self, live: LiveCall, before: Call | None, after: Call | None) -> None:
         """The call was ``before`` and is ``after``; ``None`` is not on the board."""
@@ -68,6 +70,10 @@ class Lines:
         moved, self._moved = self._moved, set()
         return moved
 
+    def stamp(self, organizations: Iterable[int]) -> tuple[tuple[int, int], ...]:
+        """Another one whenever one of these queues, or a call in it, has changed."""
+        return tuple((one, self._changes.get(one, 0)) for one in organizations)
+
     def _take_out(self, live: LiveCall, call: Call) -> None:
         of_organization = self._live.get(call.organization_id, {})
         of_organization.pop(call.id, None)
@@ -87,7 +93,7 @@ class Lines:
             self._owned.setdefault(call.assigned_to, set()).add(live)
         if call.state is State.QUEUED:
             insort(self._queues.setdefault(call.organization_id, []), (queue_key(call), call))
-            self._moved.add(call.organization_id)
+            self._changed(call.organization_id)
 
     def _leaves(self, call: Call) -> None:
         queue = self._queues.get(call.organization_id, [])
@@ -96,4 +102,8 @@ class Lines:
             del queue[place]
         if not queue:
             self._queues.pop(call.organization_id, None)
-        self._moved.add(call.organization_id)
+        self._changed(call.organization_id)
+
+    def _changed(self, organization_id: int) -> None:
+        self._moved.add(organization_id)
+        self._changes[organization_id] = self._changes.get(organization_id, 0) + 1

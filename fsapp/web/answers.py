@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
 
-from fsapp.calls.documents import Shown, compact
+from fsapp.calls.documents import Shown, ShownList, compact
 from fsapp.calls.refusals import Refusal, method_not_allowed, unhandled
 from fsapp.calls.spreadsheet import spreadsheet
 from fsapp.web.headers import document as document_headers
@@ -122,7 +122,7 @@ def _answer(http: HTTPStatus, document: Mapping[str, object], headers: Mapping[s
 
 def _written(document: Mapping[str, object]) -> str:
     """JSON; the call objects that a document is mostly made of write themselves."""
-    if not any(isinstance(value, (Shown, list)) for value in document.values()):
+    if not any(isinstance(value, (Shown, ShownList)) for value in document.values()):
         return compact(document)
     parts = (f"{compact(key)}:{_part(value)}" for key, value in document.items())
     return f"{{{','.join(parts)}}}"
@@ -131,8 +131,8 @@ def _written(document: Mapping[str, object]) -> str:
 def _part(value: object) -> str:
     if isinstance(value, Shown):
         return value.json()
-    if isinstance(value, list) and all(isinstance(one, Shown) for one in value):
-        return f"[{','.join(one.json() for one in value)}]"
+    if isinstance(value, ShownList):
+        return value.json
     return compact(value)
 
 
