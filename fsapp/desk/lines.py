@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from fsapp.calls.call import Call, State, queue_key
 
 if TYPE_CHECKING:
-    from fsapp.desk.board import LiveCall
+    from fsapp.desk.live import LiveCall
 
 __all__ = ["Lines"]
 
