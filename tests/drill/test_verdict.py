@@ -60,8 +60,8 @@ def test_a_call_that_goes_on_is_none(ledger: Ledger, witness: Witness):
     assert not callers_dropped(ledger, witness)
 
 
-@pytest.mark.parametrize(("left", "dropped"), [(99.9, 0), (50.0, 0), (100.5, 1)])
-def test_her_own_hangup_excuses_what_comes_after_it(
+@pytest.mark.parametrize(("left", "dropped"), [(99.9, 0), (96.0, 0), (50.0, 1), (100.5, 1)])
+def test_her_own_hangup_excuses_what_comes_just_after_it(
     ledger: Ledger, witness: Witness, left: float, dropped: int
 ):
     calls_in(ledger, witness, "c")

@@ -31,6 +31,9 @@ CHANNEL_HANGUP_COMPLETE follow."""
 IN_FLIGHT = 1.0
 """How long after the app's death the switch may still carry out what it had been told."""
 
+LEAVES = 5.0
+"""How long after somebody has hung up her channel may end; a switch has much to do at times."""
+
 TOGETHER = 2.0
 """How long after one of two transferred customers the other may end."""
 
@@ -122,9 +125,9 @@ def _ended_on_purpose(life: Life, ledger: Ledger) -> bool:
 
 
 def _left(call: str, at: float, ledger: Ledger) -> bool:
-    """Whether she hung up herself by then."""
+    """Whether she hung up herself just before."""
     left = ledger.left.get(call)
-    return left is not None and left <= at + CLOCKS
+    return left is not None and left - CLOCKS <= at <= left + LEAVES
 
 
 def _asked(call: str, verbs: Iterable[str], at: float, ledger: Ledger) -> bool:
