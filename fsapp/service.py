@@ -62,6 +62,7 @@ __all__ = ["CannotStart", "Service", "serve"]
 log = logging.getLogger(__name__)
 
 READY_SECONDS = 1.0
+"""How long FreeSWITCH, and then the database, may take to answer whether fsapp is ready."""
 
 FINISH_SECONDS = 2.0
 """How long a drain lets what is under way come to its end."""
@@ -193,7 +194,11 @@ class Service:
         parts = Parts(Context(self.board, self.control, _options(settings), self.drain))
         self._handler = EventHandler(parts)
         self._closing = Closing(parts)
-        health = Health(self._database_failure, self._listener_failure)
+        health = Health(
+            lambda: self.control.why_silent(READY_SECONDS),
+            self._database_failure,
+            self._listener_failure,
+        )
         shown = settings.console
         directory = Directory(
             self.contacts, self.organizations, shown.waiting_amber, shown.waiting_red

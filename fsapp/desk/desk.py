@@ -62,8 +62,9 @@ CHECKS = ("draining", "switch", "database", "listener")
 
 @dataclass(frozen=True)
 class Health:
-    """What the desk stands on but does not drive; each answers a sentence when it fails."""
+    """What the desk stands on; each asks it now, and answers a sentence when it fails."""
 
+    switch: Callable[[], str | None]
     database: Callable[[], str | None]
     listener: Callable[[], str | None]
 
@@ -128,12 +129,27 @@ class Desk:
         try:
             return self._retried(perform, agent, parameters)
         except Refusal as refusal:
-            refusal.call = present(self._board, agent, refusal.call)
+            refusal.call = self._about(agent, parameters, refusal.call)
             raise
         except UnknownAgent:
             raise not_authorized() from None
         except sqlite3.Error as error:
-            raise dependency_unavailable(f"The database cannot be read: {error}") from error
+            unread = dependency_unavailable(f"The database cannot be read: {error}")
+            unread.call = self._about(agent, parameters, None)
+            raise unread from error
+
+    def _about(
+        self, agent: Agent, parameters: Parameters, document: Mapping[str, object] | None
+    ) -> Mapping[str, object] | None:
+        """The call that a refusal shows (protocol §2), as it is now: the one the verb looked at,
+        else the one that was named, if she may see it."""
+        if document is None:
+            named = parameters.get("call_id") or parameters.get("source") or ""
+            live = self._board.calls.get(named)
+            if live is None or not agent.serves(live.call.organization_id):
+                return None
+            document = live.call.document()
+        return present(self._board, agent, document)
 
     def _wait_for_first_look(self, verb: str) -> None:
         """After a restart nothing is done to calls before it is known who speaks with whom."""
@@ -153,7 +169,7 @@ class Desk:
 
     def _abandoned(self, document: Mapping[str, object] | None) -> bool:
         """Whether the call was on hold for an agent who is no more; then it is queued again."""
-        if document is None or self._agents.get(str(document["assigned_to"])) is not None:
+        if document is None or self._is_there(str(document["assigned_to"])):
             return False
         with self._board.turn() as turn:
             live = self._board.calls.get(str(document["id"]))
@@ -162,13 +178,18 @@ class Desk:
             self._board.happen(turn, live, Happening.LOSE_AGENT)
         return True
 
+    def _is_there(self, agent_id: str) -> bool:
+        """Whether there is such an agent; who cannot be looked up is not taken for gone."""
+        try:
+            return self._agents.get(agent_id) is not None
+        except sqlite3.Error:
+            return True
+
     def readiness(self) -> dict[str, str]:
         """Empty when calls can be worked; else what is missing, each in a sentence."""
-        switch = None
-        if self._context.control.connection is None:
-            switch = self._context.control.failure or "FreeSWITCH is not connected"
         stopping = "fsapp is shutting down" if self._context.drain.begun else None
-        found = (stopping, switch, self._health.database(), self._health.listener())
+        health = self._health
+        found = (stopping, health.switch(), health.database(), health.listener())
         return {name: why for name, why in zip(CHECKS, found, strict=True) if why is not None}
 
     def _call_list(self, agent: Agent, _: Parameters) -> CallsAnswer:

@@ -8,8 +8,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 
 from fsapp.switch import commands
+from fsapp.switch.channel import Reply
 from fsapp.switch.connection import Connection, Handler, Meter, unmeasured
 from fsapp.switch.login import LoginRefused, log_in
 from fsapp.switch.pulse import Later, Pulse
@@ -67,11 +70,28 @@ class Control:
         """Why FreeSWITCH cannot be asked, in a sentence; ``None`` when it can."""
         pulse = self._pulse
         if pulse is not None and pulse.silent:
-            return (
-                f"FreeSWITCH at {self._where} has not answered for {self._limit:g} s: "
-                "it hangs, is stopped or has too much to do"
-            )
+            return self._silence(self._limit)
         return self._failure
+
+    def why_silent(self, limit: float) -> str | None:
+        """Why FreeSWITCH does not answer now, in a sentence; ``None`` when it does. Asks it, and
+        waits at most ``limit`` seconds."""
+        connection = self.connection
+        if connection is None:
+            return self.failure or f"FreeSWITCH at {self._where} is not connected"
+        answered: Future[Reply] = Future()
+        connection.post(commands.api_hostname(), on_reply=answered.set_result)
+        connection.flush()
+        with suppress(TimeoutError):
+            if not answered.result(limit).lost:
+                return None
+        return self.failure or self._silence(limit)
+
+    def _silence(self, seconds: float) -> str:
+        return (
+            f"FreeSWITCH at {self._where} has not answered for {seconds:g} s: "
+            "it hangs, is stopped or has too much to do"
+        )
 
     def start(self, handler: Handler, came_up: Callable[[], None]) -> None:
         """``handler`` gets the results of background jobs; ``came_up`` is called each time

@@ -356,7 +356,8 @@ class Rig:
         self.parts = Parts(Context(self.board, self.switch, self._options))
         self.handler = EventHandler(self.parts)
         self.agents, contacts = Agents(store), Contacts(store)
-        health = Health(lambda: None, lambda: None)
+        gone = lambda: None if self.switch.connection else self.switch.failure  # noqa: E731
+        health = Health(gone, lambda: None, lambda: None)
         self.directory = Directory(contacts, Organizations(store))
         reports = Reports(self.board, History(store))
         self.desk = Desk(

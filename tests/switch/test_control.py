@@ -255,6 +255,40 @@ def test_a_switch_that_answers_in_time_is_asked_again_and_again(switch: EventSoc
     controlled.control.stop()
 
 
+def test_who_asks_whether_it_answers_is_told_what_is_so_now(switch: EventSocket) -> None:
+    controlled = Controlled(switch.address)
+    controlled.wait_up()
+    assert controlled.control.why_silent(LIMIT) is None
+    switch.admitted[-1].pause()
+    # Long before its silence is noticed.
+    assert controlled.control.failure is None
+    why = controlled.control.why_silent(0.1)
+    assert why is not None
+    assert "has not answered for 0.1 s" in why
+    switch.admitted[-1].go_on()
+    assert controlled.control.why_silent(LIMIT) is None
+    controlled.control.stop()
+
+
+def test_who_asks_as_the_connection_is_lost_is_not_kept_waiting(switch: EventSocket) -> None:
+    controlled = Controlled(switch.address)
+    controlled.wait_up()
+    switch.admitted[-1].pause()
+    asked: list[str | None] = []
+    asking = threading.Thread(target=lambda: asked.append(controlled.control.why_silent(LIMIT)))
+    asking.start()
+    switch.hang_up()
+    asking.join(LIMIT / 2)
+    assert not asking.is_alive()
+    assert asked != [None]
+    controlled.control.stop()
+
+
+def test_who_asks_without_a_connection_is_told_why_there_is_none() -> None:
+    control = Control(("127.0.0.1", 8021), "x", ManualClock().later, SILENCE)
+    assert control.why_silent(0) == "FreeSWITCH at 127.0.0.1:8021 was not asked yet"
+
+
 def test_a_silent_connection_that_ends_is_replaced(switch: EventSocket) -> None:
     controlled = Controlled(switch.address)
     silent(controlled, switch)
