@@ -104,13 +104,14 @@ class CallTally(Tally):
             seconds = max(0.0, (until or self._now()) - before.arrival)
             self._waiting.labels(self._label(before), outcome).observe(seconds)
 
-    def _apart(self, before: Call, _after: Call) -> None:
+    def _apart(self, before: Call, after: Call) -> None:
         """A conversation ends, if it was one: a call on hold can be transferred, too."""
         if before.state is not State.SPEAKING:
             return
         began = self._joined.pop(before.id, before.bridged_at)
         if began is not None:
-            self._talk.labels(_direction(before)).observe(max(0.0, self._now() - began))
+            seconds = max(0.0, self._moment(_changed_at(after)) - began)
+            self._talk.labels(_direction(before)).observe(seconds)
 
     def _not_picked_up(self, before: Call, reason: str) -> None:
         claimed = self._claimed.pop(before.id, None)
@@ -123,11 +124,21 @@ class CallTally(Tally):
         self._joined.pop(before.id, None)
         self._not_picked_up(before, CALLER_GONE)
         if after.outcome == Outcome.ABANDONED:
-            self._waited(before, Outcome.ABANDONED)
+            self._waited(before, Outcome.ABANDONED, self._moment(after.ended_at))
         self._ended.labels(self._label(before), _direction(before), after.outcome).inc()
 
     def _label(self, call: Call) -> str:
         return self._organizations.label(call.organization_id)
+
+
+def _changed_at(call: Call) -> int | None:
+    """When it came into its state, where the row says so."""
+    moments = {
+        State.PARKED: call.parked_at,
+        State.TRANSFERRED: call.bridged_at,
+        State.HUNGUP: call.ended_at,
+    }
+    return moments.get(call.state)
 
 
 def _direction(call: Call) -> str:

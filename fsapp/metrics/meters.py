@@ -7,6 +7,9 @@ wait. The parts of the house that tell do not know this one; they are given a ca
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import Counter, Histogram
 
 from fsapp.metrics.registry import Registry, counter, histogram
 from fsapp.metrics.table import (
@@ -23,20 +26,42 @@ from fsapp.switch.commands import name_of
 __all__ = ["CommandMeter", "CommitMeter", "LagMeter", "RequestMeter"]
 
 
+_RESULTS = ("ok", "refused", "lost")
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """The series of one command."""
+
+    ok: Counter
+    refused: Counter
+    lost: Counter
+    duration: Histogram
+
+
 class CommandMeter:
     """A ``fsapp.switch.connection.Meter``."""
 
     def __init__(self, registry: Registry) -> None:
         self._commands = counter(COMMANDS, registry)
         self._duration = histogram(COMMAND_DURATION, registry)
+        self._known: dict[str, _Command] = {}
 
     def __call__(self, command: str, reply: Reply, seconds: float) -> None:
         name = name_of(command)
+        known = self._known.get(name) or self._begin(name)
         if reply.lost:
-            self._commands.labels(name, "lost").inc()
+            known.lost.inc()
             return
-        self._commands.labels(name, "refused" if reply.refused else "ok").inc()
-        self._duration.labels(name).observe(seconds)
+        (known.refused if reply.refused else known.ok).inc()
+        known.duration.observe(seconds)
+
+    def _begin(self, name: str) -> _Command:
+        """All its series at once: a first failure must be seen as a rise."""
+        ok, refused, lost = (self._commands.labels(name, result) for result in _RESULTS)
+        known = _Command(ok, refused, lost, self._duration.labels(name))
+        self._known[name] = known
+        return known
 
 
 class CommitMeter:

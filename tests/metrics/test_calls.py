@@ -195,6 +195,24 @@ def test_a_conversation_found_after_a_crash_began_when_freeswitch_says(
     assert talk(figures) == (1, 30)
 
 
+@pytest.mark.parametrize(
+    ("happening", "facts"), [(Happening.PARK, {}), (Happening.TRANSFER, {"channel": "other"})]
+)
+def test_and_ended_when_freeswitch_says(
+    rig: Rig, figures: Reading, happening: Happening, facts: dict[str, str]
+) -> None:
+    rig.connects(CALLER)
+    rig.talk()
+    began = rig.clock.now() - A_WORD
+    rig.clock.advance(100)
+    with rig.board.turn() as turn:
+        live = rig.board.calls[CALLER]
+        rig.board.happen(turn, live, happening, at=int(began) + 40, **facts)
+    count, seconds = talk(figures)
+    assert count == 1
+    assert seconds == pytest.approx(40, abs=1)
+
+
 def test_nothing_is_remembered_of_calls_that_have_ended(rig: Rig, figures: Reading) -> None:
     rig.connects(CALLER)
     rig.talk()

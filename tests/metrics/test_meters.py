@@ -49,7 +49,15 @@ def test_a_command_that_was_never_answered_took_no_time(
     registry: Registry, figures: Reading
 ) -> None:
     CommandMeter(registry)(commands.exit_(), Reply("", lost=True), 7.0)
-    assert figures.within(COMMAND_DURATION, "+Inf", command="exit") is None
+    assert figures.times(COMMAND_DURATION, command="exit") == (0, 0)
+
+
+def test_what_may_come_of_a_command_is_there_from_the_first_one_on(
+    registry: Registry, figures: Reading
+) -> None:
+    CommandMeter(registry)(commands.api_hostname(), Reply("host"), 0.001)
+    assert figures.value(COMMANDS, command="hostname", result="lost") == 0
+    assert figures.value(COMMANDS, command="hostname", result="refused") == 0
 
 
 def test_each_change_of_a_commit_counts(registry: Registry, figures: Reading) -> None:
