@@ -150,6 +150,26 @@ def as_a_service(shown: list[Block], directory: Path) -> None:
         assert "anna" in shell.run(f"{copy} --config {settings}")
 
 
+def with_a_scraper(shown: list[Block], directory: Path) -> None:
+    """A token is made for Prometheus, and what it reads is read."""
+    root, bin_ = directory / "root", directory / "bin"
+    (root / "etc").mkdir(parents=True)
+    stub(bin_, "install", INSTALL)
+    make, read = (below(root, block) for block in shown)
+    http = free_address()
+    settings = {
+        "FSAPP_HTTP_LISTEN": http,
+        "FSAPP_OUTBOUND_LISTEN": free_address(),
+        "FSAPP_CONTROL_ADDRESS": free_address(),
+        "FSAPP_METRICS_TOKEN_FILE": f"{root}/etc/fsapp-metrics.token",
+    }
+    with Shell(directory, {**in_path(bin_), **settings}) as shell:
+        shell.run(make)
+        shell.run("fsapp serve 2> log.txt &")
+        shell.run(f"until curl -s -o /dev/null http://{http}/healthz; do sleep 0.1; done")
+        assert "# TYPE fsapp_calls gauge" in shell.run(read.replace("127.0.0.1:4242", http))
+
+
 def below(root: Path, block: Block) -> str:
     """A block with the machine's folders below ``root``."""
     return re.sub(r"(?<![\w.])/(etc|var/lib)/", rf"{root}/\1/", block.text)
@@ -158,6 +178,8 @@ def below(root: Path, block: Block) -> str:
 BEARER = '"Authorization: Bearer $TOKEN"'
 HELD = """HELD=$(desk $URL/agent | sed 's/.*"parked_calls": *\\["\\([^"]*\\)".*/\\1/')"""
 CONFIG = "/etc/fsapp/fsapp.toml"
+TOKEN_FILE = "/etc/fsapp-metrics.token"
+SCRAPE = f'-H "Authorization: Bearer $(cat {TOKEN_FILE})" http://127.0.0.1:4242/metrics'
 USERADD = "useradd --system --home-dir /var/lib/fsapp --shell /usr/sbin/nologin fsapp"
 BACKUP = "sqlite3 /var/lib/fsapp/fsapp.db \".backup '/var/lib/fsapp/backup.db'\""
 
@@ -175,6 +197,10 @@ PLACES: dict[tuple[str, str], Scene | Why | Elsewhere] = {
     ),
     ("docs/http.md", f"$ curl -H {BEARER} -X POST http://127.0.0.1:4242/call/pickup"): first_shift,
     ("docs/http.md", f"$ curl -N -H {BEARER} http://127.0.0.1:4242/events"): first_shift,
+    ("docs/metrics.md", f"install -m 640 -o fsapp -g prometheus /dev/null {TOKEN_FILE}"): (
+        with_a_scraper
+    ),
+    ("docs/metrics.md", f"curl -s {SCRAPE}"): with_a_scraper,
     ("docs/operations.md", USERADD): as_a_service,
     ("docs/operations.md", f"runuser -u fsapp -- fsapp agent list --config {CONFIG}"): as_a_service,
     ("docs/operations.md", BACKUP): as_a_service,

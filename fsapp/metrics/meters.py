@@ -7,7 +7,6 @@ wait. The parts of the house that tell do not know this one; they are given a ca
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from prometheus_client import Counter, Histogram
 
@@ -29,14 +28,8 @@ __all__ = ["CommandMeter", "CommitMeter", "LagMeter", "RequestMeter"]
 _RESULTS = ("ok", "refused", "lost")
 
 
-@dataclass(frozen=True, slots=True)
-class _Command:
-    """The series of one command."""
-
-    ok: Counter
-    refused: Counter
-    lost: Counter
-    duration: Histogram
+_Command = tuple[Counter, Counter, Counter, Histogram]
+"""The series of one command: one for each result, and how long it takes."""
 
 
 class CommandMeter:
@@ -49,18 +42,17 @@ class CommandMeter:
 
     def __call__(self, command: str, reply: Reply, seconds: float) -> None:
         name = name_of(command)
-        known = self._known.get(name) or self._begin(name)
+        ok, refused, lost, duration = self._known.get(name) or self._begin(name)
         if reply.lost:
-            known.lost.inc()
+            lost.inc()
             return
-        (known.refused if reply.refused else known.ok).inc()
-        known.duration.observe(seconds)
+        (refused if reply.refused else ok).inc()
+        duration.observe(seconds)
 
     def _begin(self, name: str) -> _Command:
         """All its series at once: a first failure must be seen as a rise."""
         ok, refused, lost = (self._commands.labels(name, result) for result in _RESULTS)
-        known = _Command(ok, refused, lost, self._duration.labels(name))
-        self._known[name] = known
+        known = self._known[name] = (ok, refused, lost, self._duration.labels(name))
         return known
 
 
