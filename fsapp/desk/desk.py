@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import sqlite_utils
 
@@ -129,27 +130,24 @@ class Desk:
         try:
             return self._retried(perform, agent, parameters)
         except Refusal as refusal:
-            refusal.call = self._about(agent, parameters, refusal.call)
+            if refusal.call is None and refusal.http >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                refusal.call = self._named(agent, parameters)
+            refusal.call = present(self._board, agent, refusal.call)
             raise
         except UnknownAgent:
             raise not_authorized() from None
         except sqlite3.Error as error:
             unread = dependency_unavailable(f"The database cannot be read: {error}")
-            unread.call = self._about(agent, parameters, None)
+            unread.call = present(self._board, agent, self._named(agent, parameters))
             raise unread from error
 
-    def _about(
-        self, agent: Agent, parameters: Parameters, document: Mapping[str, object] | None
-    ) -> Mapping[str, object] | None:
-        """The call that a refusal shows (protocol §2), as it is now: the one the verb looked at,
-        else the one that was named, if she may see it."""
-        if document is None:
-            named = parameters.get("call_id") or parameters.get("source") or ""
-            live = self._board.calls.get(named)
-            if live is None or not agent.serves(live.call.organization_id):
-                return None
-            document = live.call.document()
-        return present(self._board, agent, document)
+    def _named(self, agent: Agent, parameters: Parameters) -> Mapping[str, object] | None:
+        """The call that was named, if she may see it. Only for a refusal that is about what is
+        away: to one that says there is no such call, it may have come meanwhile."""
+        live = self._board.calls.get(parameters.get("call_id") or parameters.get("source") or "")
+        if live is None or not agent.serves(live.call.organization_id):
+            return None
+        return live.call.document()
 
     def _wait_for_first_look(self, verb: str) -> None:
         """After a restart nothing is done to calls before it is known who speaks with whom."""

@@ -6,12 +6,13 @@ Each verb that touches a call, beside each thing that may be away.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import pytest
 
-from fsapp.calls.refusals import Refusal
+from fsapp.calls.agent import Agent
+from fsapp.calls.refusals import Refusal, call_not_found
 from tests.desk.fakes import ANN, BOB, CALLER, OPTIONS, Asked, Rig, wait_until
 
 SECONDS = 0.05
@@ -204,4 +205,14 @@ def test_another_organizations_call_is_not_shown_by_a_refusal(rig: Rig) -> None:
     rig.connects(CALLER, variables={"organization_id": "2"})
     away(rig)
     refusal = rig.ask(ANN, "call/pickup", call_id=CALLER).refusal()
+    assert (refusal.http, refusal.call) == (404, None)
+
+
+def test_a_call_that_comes_while_it_is_said_not_to_exist_is_not_shown(rig: Rig) -> None:
+    def comes(_agent: Agent, parameters: Mapping[str, str]) -> dict[str, object]:
+        queued(rig)
+        raise call_not_found(parameters["call_id"])
+
+    rig.desk._verbs["call/state"] = comes
+    refusal = rig.ask(ANN, "call/state", call_id=CALLER).refusal()
     assert (refusal.http, refusal.call) == (404, None)
