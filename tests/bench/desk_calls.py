@@ -8,7 +8,6 @@ of the app, beside that of a real FreeSWITCH, per complete call. A figure, never
 """
 
 import argparse
-import os
 import statistics
 import tempfile
 import time
@@ -23,17 +22,8 @@ from tests.acceptance.app import App
 from tests.acceptance.client import Client
 from tests.acceptance.conftest import make_switch
 from tests.acceptance.wait import wait_until
+from tests.bench.desk import cpu_seconds
 from tests.ports import free_address
-
-TICK = os.sysconf("SC_CLK_TCK")
-
-
-def cpu_seconds(pid: int | None) -> float:
-    """CPU time a process has used so far, its threads included."""
-    if pid is None:
-        return 0.0
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
 
 
 def freeswitch_pid(switch: Any) -> int | None:

@@ -31,6 +31,7 @@ from fsapp.store.calls import Calls, Event
 from fsapp.store.database import Database
 from fsapp.store.history import Filters, History
 from tests.acceptance.conftest import make_switch
+from tests.bench.desk import timed
 from tests.bench.desk_calls import Bench
 
 HALF_A_YEAR = 180 * 86400
@@ -114,12 +115,6 @@ def shown(name: str, times: list[float]) -> None:
     figures = (statistics.median(ordered), ordered[len(ordered) * 99 // 100], ordered[-1])
     median, late, worst = (1000 * figure for figure in figures)
     print(f"{name:52} {median:8.1f} {late:8.1f} {worst:8.1f} ms {len(times):5}", flush=True)
-
-
-def timed(action: Callable[[], Any]) -> float:
-    begin = time.perf_counter()
-    action()
-    return time.perf_counter() - begin
 
 
 def pages(path: Path) -> None:
