@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
@@ -19,6 +20,8 @@ from tests.ports import free_address
 NOTHING: Mapping[str, str] = {}
 PASSWORD = "ClueCon"
 LIMIT = 120.0
+STAYS = 1.0
+"""How many seconds a caller stays who comes and goes: long enough to be heard of."""
 
 
 class _Lines:
@@ -70,7 +73,7 @@ class _Lines:
         return self.switch.do(counted)
 
     def come_and_go(self, per_second: float, variables: Mapping[str, str]) -> None:
-        """From now on so many callers arrive each second; the one before each hangs up."""
+        """From now on so many callers arrive each second, and hang up a moment later."""
         self._over.clear()
         self._moments.clear()
         self._coming = threading.Thread(target=self._bustle, args=(per_second, variables))
@@ -84,16 +87,20 @@ class _Lines:
         return self._moments
 
     def _bustle(self, per_second: float, variables: Mapping[str, str]) -> None:
-        begin, number, before = time.monotonic(), 0, ""
+        begin, number, here = time.monotonic(), 0, deque[str]()
         while not self._over.wait(max(0.0, begin + number / per_second - time.monotonic())):
             number += 1
-            if before:
-                self._moments[before] = (self._moments[before][0], time.monotonic())
-                self.hang_up([before])
+            if len(here) >= STAYS * per_second:
+                self._leaves(here.popleft())
             arrived = time.monotonic()
-            before = self._arrives(variables)
-            self._moments[before] = (arrived, 0.0)
-        self.hang_up([before] if before else [])
+            here.append(self._arrives(variables))
+            self._moments[here[-1]] = (arrived, 0.0)
+        while here:
+            self._leaves(here.popleft())
+
+    def _leaves(self, call_id: str) -> None:
+        self._moments[call_id] = (self._moments[call_id][0], time.monotonic())
+        self.hang_up([call_id])
 
     def _arrives(self, variables: Mapping[str, str]) -> str:
         caller = self.switch.place_call("5900", variables=variables)

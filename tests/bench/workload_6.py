@@ -1,9 +1,9 @@
 """500 event streams while calls change 100 times a second, beside the same changes with none.
 
 A change is an event of the log: a caller who comes makes two (call_offer, queue_join), one who
-hangs up two more (queue_leave, call_hangup). 25 callers a second come, and leave again; a queue of
-20 stays. Each stream is another agent's, all of one organization, so that each hears everything:
-50,000 events a second, and the changed places in the queue.
+hangs up two more (queue_leave, call_hangup). 25 callers a second come, and leave a second later; a
+queue of 20 stays. Each stream is another agent's, all of one organization, so that each hears
+everything: 50,000 events a second, and the changed places in the queue.
 
 Meanwhile a client asks for a state and for the queue, with a pause of 10 ms, in rounds with and
 without the streams. *Delivery* is from the moment the caller calls, or hangs up, at the switch
