@@ -227,7 +227,7 @@ class Desk {
 
   #tick() {
     const now = this.clock.now();
-    setText(the("wire-state"), this.live ? "connected" : "not connected, picture of");
+    setText(the("wire-state"), this.live ? "connected" : "not connected, as of");
     setText(the("wire-clock"), shownTime(this.live ? now : this.lostAt, true));
     this.#show();
     setTimeout(() => this.#tick(), 1000 - ((now * 1000) % 1000));

@@ -26,6 +26,11 @@ export class Dial {
     this.field.addEventListener("keydown", (event) => this.#key(event));
     the("dial-form").addEventListener("submit", (event) => this.#submit(event));
     the("matches").addEventListener("click", (event) => this.#clicked(event));
+    // Pressing a match must not take the focus from the field: the matches go with it.
+    the("matches").addEventListener("pointerdown", (event) => event.preventDefault());
+    the("matches").addEventListener("mousedown", (event) => event.preventDefault());
+    this.field.addEventListener("focus", () => this.#open());
+    this.field.addEventListener("blur", () => this.#open());
   }
 
   /** Puts the focus, and perhaps a number, into the field. */
@@ -68,7 +73,9 @@ export class Dial {
       const current = asked === this.#asked && this.field.value.trim() === text;
       if (current) this.#show(found.contacts, text);
     } catch {
-      if (asked === this.#asked) this.#show([], text);
+      if (asked !== this.#asked) return;
+      this.#show([]);
+      setText(the("dial-hint"), NO_ANSWER);
     }
   }
 
@@ -77,10 +84,17 @@ export class Dial {
     this.#chosen = contacts.length && !this.#number() ? 0 : -1;
     const options = contacts.map((contact, place) => this.#option(contact, place));
     the("matches").replaceChildren(...options);
-    setAttribute(this.field, "aria-expanded", String(contacts.length > 0));
-    setText(the("dial-hint"), text && !this.#number() ? "No contact begins with that." : HINT);
-    the("dial-hint").hidden = contacts.length > 0;
+    this.#open();
+    const none = text && !contacts.length && !this.#number();
+    setText(the("dial-hint"), none ? NO_MATCH : "");
     this.#mark();
+  }
+
+  /** The matches lie over what is below the field, as long as she is in it. */
+  #open() {
+    const open = this.#matches.length > 0 && document.activeElement === this.field;
+    the("matches").hidden = !open;
+    setAttribute(this.field, "aria-expanded", String(open));
   }
 
   #option(contact, place) {
@@ -144,7 +158,8 @@ export class Dial {
   }
 }
 
-const HINT = "Matches appear as you type.";
+const NO_MATCH = "No contact begins with that.";
+const NO_ANSWER = "Contacts cannot be searched just now.";
 
 /** For whom she dials: whoever was put on hold last, or is on the line; null when nobody is. */
 function organizationAtHand(state) {

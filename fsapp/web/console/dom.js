@@ -30,10 +30,13 @@ export function setAttribute(element, name, value) {
   }
 }
 
-/** Makes scrolling possible by keyboard where there is something to scroll (WCAG 2.1.1). */
+/** Makes scrolling possible by keyboard where there is something to scroll (WCAG 2.1.1), and marks
+ * that there is more below. */
 export function keepScrollable(element) {
+  const below = element.scrollHeight - element.clientHeight - element.scrollTop;
   const overflows = element.scrollHeight > element.clientHeight + 1;
   setAttribute(element, "tabindex", overflows ? "0" : null);
+  setAttribute(element, "data-more", overflows && below > 1);
 }
 
 /**
@@ -51,6 +54,7 @@ export class CalmList {
     Object.assign(this, { list, row, update, gone });
     list.addEventListener("pointerleave", () => this.#settle());
     list.addEventListener("focusout", () => queueMicrotask(() => this.#settle()));
+    list.addEventListener("scroll", () => keepScrollable(list), { passive: true });
   }
 
   show(items) {

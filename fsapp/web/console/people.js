@@ -7,6 +7,7 @@ import { agentStatus, organizationName, outcome, shortParty } from "./words.js";
 
 const DIALLABLE = /^[0-9*#+]{1,32}$/;
 const SHOWN_RECENT = 12;
+const LONG = 36;
 
 export class Colleagues {
   constructor() {
@@ -15,13 +16,21 @@ export class Colleagues {
         make(
           "li",
           {},
-          make("span", { class: "what" }, make("b")),
-          make("span", { class: "agent-state" }),
+          make(
+            "span",
+            { class: "what" },
+            make("b"),
+            make("span", { class: "muted role" }),
+            make("span", { class: "agent-state" }),
+          ),
           make("span", { class: "age" }),
         ),
       update: (row, { agent, now }) => {
         const [status, since] = agentStatus(agent, now);
         setText(row.querySelector("b"), agent.name);
+        const whole = `${agent.name}: ${status}`;
+        setAttribute(row, "title", whole.length > LONG ? whole : null);
+        setText(row.querySelector(".role"), agent.role === "agent" ? "" : agent.role);
         setText(row.querySelector(".agent-state"), status);
         setAttribute(row.querySelector(".agent-state"), "data-state", agent.state);
         setText(row.querySelector(".age"), since);
@@ -62,7 +71,7 @@ export class Recent {
       make("time", { class: "age" }),
       make("span", { class: "what" }, make("b"), make("span", { class: "muted" })),
       make("span", { class: "outcome" }),
-      again,
+      make("span", { class: "acts" }, again),
     );
   }
 
@@ -72,7 +81,7 @@ export class Recent {
     setText(row.querySelector(".age"), shownTime(Number(call.ended_at)));
     setText(row.querySelector("b"), organizationName(state, call));
     setText(row.querySelector(".what .muted"), `${call.inbound ? "from" : "to"} ${who}`);
-    setText(row.querySelector(".outcome"), `${outcome(call)}${spoken(call)}`);
+    setText(row.querySelector(".outcome"), ending(call));
     const button = row.querySelector("button");
     button.dataset.number = number;
     button.hidden = !DIALLABLE.test(number);
@@ -80,9 +89,10 @@ export class Recent {
   }
 }
 
-function spoken(call) {
-  if (!call.bridged_at || !call.ended_at || !["answered", "transferred"].includes(outcome(call))) {
-    return "";
-  }
-  return ` ${shownAge(Number(call.ended_at) - Number(call.bridged_at))}`;
+/** How it went, with how long they spoke, or how long somebody waited who was missed. */
+export function ending(call) {
+  const [how, ended] = [outcome(call), Number(call.ended_at)];
+  if (how === "missed") return `${how} after ${shownAge(ended - Number(call.arrival_time))}`;
+  const spoken = call.bridged_at && ["answered", "transferred"].includes(how);
+  return spoken ? `${how} ${shownAge(ended - Number(call.bridged_at))}` : how;
 }

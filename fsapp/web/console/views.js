@@ -6,11 +6,12 @@
  */
 
 import { shownAge } from "./clock.js";
-import { CalmList, make, setAttribute, setText, the } from "./dom.js";
+import { CalmList, keepScrollable, make, setAttribute, setText, the } from "./dom.js";
 import { current, holds, next, queue } from "./state.js";
 import { currentStatus, organizationName, party } from "./words.js";
 
 const RECALL_SOON = 30;
+const LONG_NAME = 26;
 
 /** Shows or hides a button; one that has the focus is only marked, until the focus has left. */
 export function offer(button, allowed) {
@@ -52,18 +53,21 @@ export class MyCall {
 
   #empty(state) {
     setText(the("call-none"), nothingSaid(state));
-    for (const shown of the("call-shown").querySelectorAll("p, span")) {
-      if (shown.childElementCount === 0) setText(shown, "");
+    for (const id of ["organization", "greeting", "party", "status", "age"]) {
+      setText(the(`call-${id}`), "");
     }
   }
 
   #fill(state, call, now) {
     const [status, since] = currentStatus(call, state.me);
-    setText(the("call-organization"), organizationName(state, call));
+    const name = organizationName(state, call);
+    setText(the("call-organization"), name);
+    setAttribute(the("call-organization"), "data-long", name.length > LONG_NAME);
     const greeting = state.organizations.get(call.organization_id)?.greeting ?? "";
     setText(the("call-greeting"), call.inbound && greeting ? `“${greeting}”` : "");
     const direction = call.inbound ? "from" : "to";
     setText(the("call-party"), `${direction} ${party(call, this.desk.names)}`);
+    keepScrollable(the("call-shown"));
     setText(the("call-status"), status);
     setText(the("call-age"), shownAge(now - since));
     setAttribute(the("my-call"), "data-state", call.state);
@@ -106,7 +110,7 @@ export class Queue {
       make("kbd", { class: "number" }),
       make("span", { class: "what" }, make("b"), make("span", { class: "muted" })),
       make("span", { class: "age" }),
-      pickup,
+      make("span", { class: "acts" }, pickup),
     );
   }
 
@@ -156,17 +160,26 @@ export class Holds {
       "li",
       { "data-call": id },
       make("kbd", { class: "number" }),
-      make("span", { class: "what" }, make("b"), make("span", { class: "muted" })),
-      make("span", { class: "recall" }),
-      make("span", { class: "age" }),
-      // One place for the two: she may take a call back, or connect it, never both at once.
       make(
         "span",
-        { class: "either" },
-        rowButton("Connect", "transfer", (call) => verbs.transfer("on-hold", call)),
-        rowButton("Take back", "unpark", (call) => verbs.back("on-hold", call)),
+        { class: "what" },
+        make("b"),
+        make("span", { class: "recall" }),
+        make("span", { class: "muted" }),
       ),
-      rowButton("End", "hangup", (call) => verbs.end("on-hold", call)),
+      make("span", { class: "age" }),
+      make(
+        "span",
+        { class: "acts" },
+        // One place for the two: she may take a call back, or connect it, never both at once.
+        make(
+          "span",
+          { class: "either" },
+          rowButton("Connect", "transfer", (call) => verbs.transfer("on-hold", call)),
+          rowButton("Take back", "unpark", (call) => verbs.back("on-hold", call)),
+        ),
+        rowButton("End", "hangup", (call) => verbs.end("on-hold", call)),
+      ),
     );
   }
 

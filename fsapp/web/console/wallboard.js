@@ -5,7 +5,7 @@ import { Connection } from "./connection.js";
 import { draw } from "./chart.js";
 import { make, setAttribute, setText, the } from "./dom.js";
 import { signIn, signOut } from "./sign_in.js";
-import { folded, loaded, nothing, queue } from "./state.js";
+import { answering, folded, loaded, nothing, queue } from "./state.js";
 import { lossSentence, organizationName } from "./words.js";
 
 const READ_AGAIN_MS = 30_000;
@@ -97,7 +97,7 @@ class Wallboard {
 
   #tick() {
     const now = this.clock.now();
-    setText(the("wire-state"), this.#live ? "connected" : "not connected, picture of");
+    setText(the("wire-state"), this.#live ? "connected" : "not connected, as of");
     setText(the("wire-clock"), shownTime(this.#live ? now : this.#lostAt, true));
     this.#show();
     setTimeout(() => this.#tick(), 1000 - ((now * 1000) % 1000));
@@ -108,7 +108,7 @@ class Wallboard {
     const waiting = queue(this.#state).filter((call) => call.state === "queued");
     this.#showWaiting(waiting, this.#live ? this.clock.now() : this.#lostAt);
     this.#showCalls([...this.#state.calls.values()]);
-    this.#showAgents([...this.#state.agents.values()]);
+    this.#showAgents(answering(this.#state));
     if (this.#statistics) showDay(this.#statistics.total);
   }
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ..actors import Agent, Callers
+from ..actors import Agent, Callers, Phone
 from .conftest import Opens
 from .console import Console, expect
 
@@ -37,6 +37,67 @@ def test_it_fits_every_screen(opens: Opens, a_caller: Callers, anna: Agent, path
         across, down = overflow(console)
         assert across <= 0, name
         assert down <= 0 or size["width"] < 960, name
+
+
+def test_in_a_narrow_window_a_long_list_scrolls_by_itself(
+    opens: Opens, a_caller: Callers, anna: Agent
+):
+    console = opens(anna).signs_in()
+    console.page.set_viewport_size({"width": 320, "height": 640})
+    a_caller.wait_in_turn(15)
+    console.sees_rows("Queue", 15)
+    queue = console.box("Queue").get_by_role("list")
+    assert queue.evaluate("list => list.scrollHeight > list.clientHeight")
+    assert console.box("Queue").evaluate("box => box.offsetHeight") <= 640
+    # By keyboard, too, and there is a sign that there is more.
+    expect(queue).to_have_attribute("tabindex", "0")
+    expect(queue).to_have_attribute("data-more", "")
+    queue.evaluate("list => list.scrollTo(0, list.scrollHeight)")
+    expect(queue).not_to_have_attribute("data-more", "")
+
+
+BOXES = ("My call", "Queue", "On hold", "Colleagues", "Dial", "Recent")
+
+
+def test_the_boxes_stay_where_they_are(opens: Opens, a_caller: Callers, anna: Agent):
+    """Whatever is in them, whatever is typed, whatever is said, and when the connection is lost."""
+
+    def places() -> list[object]:
+        return [console.box(title).bounding_box() for title in BOXES]
+
+    console = opens(anna).signs_in()
+    before = places()
+    a_caller.wait_in_turn(9)
+    console.sees_rows("Queue", 9).presses("Space").sees("My call", "speaking")
+    assert places() == before
+    console.presses("p").sees_rows("On hold", 1)
+    assert places() == before
+    console.presses("d").types("out")
+    expect(console.page.get_by_role("option")).to_be_visible()
+    assert places() == before
+    console.types("zz")
+    expect(console.page.locator("#dial-hint")).to_have_text("No contact begins with that.")
+    console.presses("Enter").sees("Dial", "Choose a match, or type a number.")
+    assert places() == before
+    console.page.context.set_offline(True)
+    console.is_not_connected()
+    assert places() == before
+
+
+def test_matches_are_there_while_she_is_in_the_field(opens: Opens, anna: Agent, outside: Phone):
+    console = opens(anna).signs_in()
+    option = console.page.get_by_role("option")
+    field = console.page.get_by_label("Name or number")
+    console.presses("d").types("out")
+    expect(option).to_be_visible()
+    expect(field).to_have_attribute("aria-expanded", "true")
+    console.presses("Tab")
+    expect(option).to_be_hidden()
+    expect(field).to_have_attribute("aria-expanded", "false")
+    console.presses("Shift+Tab")
+    expect(option).to_be_visible()
+    option.click()
+    console.sees("My call", "to Outside · 1142", "speaking").presses("e").sees("My call", "No call.")
 
 
 def test_a_row_stays_under_the_pointer_until_it_has_left(

@@ -131,6 +131,41 @@ def test_the_same_events_twice_make_the_same_picture(module: Page):
     assert shown(module, [call()], *events, *events) == shown(module, [call()], *events)
 
 
+@pytest.mark.parametrize(
+    ("me", "counted"),
+    [
+        ({"role": "agent"}, ["bente", "anna"]),
+        ({"role": "supervisor"}, ["bente"]),
+        ({"role": "supervisor", "current_call": "c1"}, ["bente", "anna"]),
+    ],
+)
+def test_who_only_looks_on_is_no_agent_of_the_wallboard(
+    module: Page, me: dict[str, object], counted: list[str]
+):
+    script = """
+      const lists = { agents: [given.bente], calls: [], organizations: [] };
+      const state = m.loaded(m.nothing(), { agent: given.me, ...lists });
+      return m.answering(state).map((agent) => agent.id);
+    """
+    given = {"me": {**ANNA, **me}, "bente": {"id": "bente", "role": "supervisor"}}
+    assert in_page(module, "state.js", script, given) == counted
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"outcome": "abandoned", "arrival_time": "100", "ended_at": "142"}, "missed after 0:42"),
+        ({"outcome": "answered", "bridged_at": "110", "ended_at": "142"}, "answered 0:32"),
+        ({"outcome": "overflowed", "ended_at": "142"}, "sent on"),
+        ({"inbound": False, "outcome": "failed", "ended_at": "142"}, "not answered"),
+        ({"handled_by": [], "arrival_time": "100", "ended_at": "103"}, "missed after 0:03"),
+    ],
+)
+def test_how_a_call_went_and_how_long(module: Page, keys: dict[str, object], said: str):
+    script = "return m.ending(given);"
+    assert in_page(module, "people.js", script, call(state="hungup", **keys)) == said
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 def test_a_stream_cut_anywhere_is_the_same_stream(module: Page, size: int):
     stream = (
