@@ -97,7 +97,8 @@ def test_matches_are_there_while_she_is_in_the_field(opens: Opens, anna: Agent, 
     console.presses("Shift+Tab")
     expect(option).to_be_visible()
     option.click()
-    console.sees("My call", "to Outside · 1142", "speaking").presses("e").sees("My call", "No call.")
+    console.sees("My call", "to Outside · 1142", "speaking")
+    console.presses("e").sees("My call", "No call.")
 
 
 def test_a_row_stays_under_the_pointer_until_it_has_left(
