@@ -18,7 +18,13 @@ from tests.test_half_open import free_address
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
+def others() -> set[threading.Thread]:
+    """The threads that other tests of this process have left running."""
+    return set(threading.enumerate())
+
+
+@pytest.fixture
+def service(others: set[threading.Thread], tmp_path: Path) -> Iterator[Service]:
     """It runs, without a FreeSWITCH."""
     running = Service(
         s.Settings(
@@ -34,14 +40,14 @@ def service(tmp_path: Path) -> Iterator[Service]:
     running.database.close()
 
 
-def threads() -> set[threading.Thread]:
-    return set(threading.enumerate())
+def test_stopping_ends_every_thread(service: Service, others: set[threading.Thread]) -> None:
+    def its_threads() -> set[str]:
+        return {one.name for one in set(threading.enumerate()) - others}
 
-
-def test_stopping_ends_every_thread(service: Service) -> None:
-    assert service.stop()
     names = {"web", "call-listener", "control", "timers", "database-writer", "event-streams"}
-    wait_until(lambda: not names & {one.name for one in threads()}, "a thread goes on")
+    assert names <= its_threads()
+    assert service.stop()
+    wait_until(lambda: not names & its_threads(), "a thread goes on")
 
 
 def test_a_part_that_never_ends_does_not_keep_the_end_from_coming(
