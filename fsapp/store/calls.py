@@ -61,9 +61,15 @@ class Event:
     agent_id: str | None = None
 
     def row(self, node: str) -> dict[str, object]:
-        fields = asdict(self)
-        fields["document"] = json.dumps(self.document, ensure_ascii=False, separators=(",", ":"))
-        return {**fields, "node": node}
+        return {
+            "name": self.name,
+            "timestamp": self.timestamp,
+            "node": node,
+            "organization_id": self.organization_id,
+            "call_id": self.call_id,
+            "agent_id": self.agent_id,
+            "document": json.dumps(self.document, ensure_ascii=False, separators=(",", ":")),
+        }
 
 
 @dataclass(frozen=True, slots=True)
