@@ -15,8 +15,9 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +29,10 @@ __all__ = ["Withdrawn", "Writer", "WriterStopped", "Written"]
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+COMPANY_SECONDS = 0.02
+"""How long a job that nobody waits for waits for others to share its transaction: a commit costs
+more than what is committed."""
 
 RETRY_SECONDS = 0.2
 """Pause before a transaction that could not be committed is tried again."""
@@ -45,14 +50,28 @@ class Withdrawn(Exception):
 
 
 class Written(Future[T]):
-    """What comes of a job; until it is on record, the job may be taken back."""
+    """What comes of a job; until it is on record, the job may be taken back.
 
-    def __init__(self, gate: threading.Condition | None = None) -> None:
+    Whoever asks for the result waits for it: the job's transaction then waits for no company.
+    """
+
+    def __init__(
+        self,
+        gate: threading.Condition | None = None,
+        hurry: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__()
         self._gate = gate or threading.Condition()
+        self._hurry = hurry
         self.withdrawn = False
         self.attempting = False
         """Whether a transaction with it is under way."""
+
+    def result(self, timeout: float | None = None) -> T:
+        """As :class:`Future`."""
+        if not self.done():
+            self._hurry()
+        return super().result(timeout)
 
     def withdraw(self, limit: float = STOP_SECONDS) -> bool:
         """Takes the job back. ``True``: it is not on record and never will be. ``False``: it is,
@@ -72,10 +91,10 @@ class _Job:
 
     __slots__ = ("future", "result", "run", "since")
 
-    def __init__(self, run: Callable[[Database], Any], gate: threading.Condition) -> None:
+    def __init__(self, run: Callable[[Database], Any], future: Written[Any]) -> None:
         self.run = run
         self.since = time.monotonic()
-        self.future: Written[Any] = Written(gate)
+        self.future = future
         self.result: Any = None
 
 
@@ -101,6 +120,8 @@ class Writer:
         self._jobs: deque[_Job] = deque()
         self._wake = threading.Condition()
         self._gate = threading.Condition()
+        self._hurried = False
+        """Whether somebody waits for what is in the queue."""
         self._stopping = False
         self._gave_up = False
         self.failure: str | None = None
@@ -139,14 +160,20 @@ class Writer:
         A job that raises is rolled back alone and its future raises the same. Whoever stops
         waiting does not stop the job: see :meth:`Written.withdraw`.
         """
-        job = _Job(run, self._gate)
+        future: Written[T] = Written(self._gate, self._hurry)
         with self._wake:
             if self._stopping:
-                job.future.set_exception(WriterStopped("the database is closed"))
+                future.set_exception(WriterStopped("the database is closed"))
             else:
-                self._jobs.append(job)
-                self._wake.notify()
-        return job.future
+                self._jobs.append(_Job(run, future))
+                if len(self._jobs) == 1:
+                    self._wake.notify()
+        return future
+
+    def _hurry(self) -> None:
+        with self._wake:
+            self._hurried = True
+            self._wake.notify()
 
     def _serve(self) -> None:
         database = self._open()
@@ -169,8 +196,14 @@ class Writer:
     def _next_group(self) -> list[_Job]:
         with self._wake:
             self._wake.wait_for(lambda: self._jobs or self._stopping)
+            self._wake.wait_for(self._wanted_now, COMPANY_SECONDS)
             size = min(len(self._jobs), self._largest_group)
-            return [self._jobs.popleft() for _ in range(size)]
+            group = [self._jobs.popleft() for _ in range(size)]
+            self._hurried = self._hurried and bool(self._jobs)
+            return group
+
+    def _wanted_now(self) -> bool:
+        return self._hurried or self._stopping or len(self._jobs) >= self._largest_group
 
     def _commit(self, database: Database, group: list[_Job]) -> Database:
         """Tries until the group is on record; answers the connection to go on with."""
@@ -237,10 +270,26 @@ def _run_group(database: Database, group: list[_Job]) -> list[tuple[_Job, Except
     return done
 
 
+@contextmanager
+def _savepoint(database: Database) -> Iterator[None]:
+    """As ``database.atomic()`` in a transaction, but always of one name: SQLite need not compile
+    it anew each time."""
+    database.execute("SAVEPOINT job")
+    try:
+        yield
+    except BaseException:
+        # Some errors undo the whole transaction, the savepoint included.
+        if database.conn.in_transaction:
+            database.execute("ROLLBACK TO job")
+            database.execute("RELEASE job")
+        raise
+    database.execute("RELEASE job")
+
+
 def _run_one(database: Database, job: _Job) -> Exception | None:
     """Runs one job in a savepoint; its own mistakes must not undo its neighbours."""
     try:
-        with database.atomic():
+        with _savepoint(database):
             job.result = job.run(database)
     except sqlite3.Error as error:
         if is_of_the_database(error):

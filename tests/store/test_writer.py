@@ -143,6 +143,26 @@ def test_a_commit_that_fails_is_counted_and_no_change_is_measured_twice(path: Pa
     assert len(told) == 1
 
 
+def test_a_job_that_nobody_waits_for_waits_for_company(
+    traced: Traced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "COMPANY_SECONDS", 10 * LIMIT)
+    told = threading.Event()
+    first = traced.writer.submit(note("first"))
+    first.add_done_callback(lambda _: told.set())
+    second = traced.writer.submit(note("second"))
+    assert second.result(LIMIT) == "second"
+    assert told.wait(LIMIT)
+    assert traced.commits() == 1
+
+
+def test_a_job_without_company_is_committed_all_the_same(traced: Traced) -> None:
+    told = threading.Event()
+    traced.writer.submit(note("alone")).add_done_callback(lambda _: told.set())
+    assert told.wait(LIMIT)
+    assert traced.notes() == ["alone"]
+
+
 def test_a_group_has_a_largest_size(path: Path) -> None:
     traced = Traced(path, largest_group=10)
     traced.writer.start()
