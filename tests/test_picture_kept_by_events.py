@@ -43,7 +43,13 @@ class Served:
 
     def __init__(self, rig: Rig, feed: Feed, server: WebServer) -> None:
         self.rig, self.feed, self.server = rig, feed, server
+        self.tail = Tail(cast(Database, rig.database))
         self.over = False
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest event, also while nobody hears it."""
+        return self.tail.newest()
 
     def lists(self, agent: Agent) -> tuple[dict[str, Any], dict[str, Any]]:
         calls = cast(Any, self.rig.desk.perform(agent, "call/list", {})["calls"])
@@ -60,7 +66,7 @@ class Served:
         """Callers come and give up by chance, until there were enough events."""
         chance, came = random.Random(1), 0
         waiting: list[str] = []
-        while self.feed.last < EVENTS:
+        while self.newest < EVENTS:
             if len(waiting) < MOST_WAITING and chance.random() < 0.55:
                 came += 1
                 waiting.append(f"caller-{came}")
@@ -111,7 +117,7 @@ class Listener:
 
     def listen(self) -> None:
         last = None
-        while not (self.served.over and last == self.served.feed.last):
+        while not (self.served.over and last == self.served.newest):
             ear = self.served.ear(self.agent, last)
             with suppress(EOFError, ConnectionError, TimeoutError):
                 self._hear_some(ear, first=last is None)
@@ -128,7 +134,7 @@ class Listener:
             if first:
                 self.picture.read_lists()
                 first = False
-            if self.served.over and ear.last == self.served.feed.last:
+            if self.served.over and ear.last == self.served.newest:
                 return
 
     def _tell(self, ear: Ear) -> None:

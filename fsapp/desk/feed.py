@@ -80,6 +80,15 @@ class Feed:
         with self._board.turn():
             self._board.presence.stream_closed(agent)
 
+    def skip(self) -> None:
+        """Nobody has listened: what was is no news to who comes now and is told ``everything``."""
+        try:
+            self.last = self._tail.newest()
+        except sqlite3.Error as error:
+            # Then it is told as if she had been there: nothing is lost, it only takes longer.
+            log.warning("events cannot be read: %s", error)
+        self.update()
+
     def next(self) -> list[Message]:
         """The events since the last that was told, none when there are no more yet."""
         try:

@@ -60,6 +60,7 @@ class Feed(Protocol):
     def listen(self, wake: Callable[[], None]) -> None: ...
     def opened(self, agent: Agent) -> None: ...
     def closed(self, agent: Agent) -> None: ...
+    def skip(self) -> None: ...
     def next(self) -> Sequence[Message]: ...
     def replay(self, after: int) -> Sequence[Message]: ...
     def complete_after(self, number: int) -> bool: ...
@@ -117,7 +118,7 @@ class Streams:
         for end in (self._ear, self._mouth):
             end.setblocking(False)
         self._selector.register(self._ear, selectors.EVENT_READ)
-        self._feed.listen(self.wake)
+        self._feed.listen(self._news)
         self._thread.start()
 
     def stop(self) -> None:
@@ -143,8 +144,13 @@ class Streams:
         """How many clients have not taken yet what there is to tell them."""
         return sum(bool(one.unsent) or one.after is not None for one in list(self._streams))
 
+    def _news(self) -> None:
+        """There may be more to tell, if there is anybody."""
+        if self._streams:
+            self.wake()
+
     def wake(self) -> None:
-        """There may be more to tell. Never waits."""
+        """Has the thread look at what there is to do. Never waits."""
         if not self._woken:
             self._woken = True
             with suppress(OSError):
@@ -200,8 +206,12 @@ class Streams:
             self._check_tokens()
         self._beat(now)
         self._woken = False
-        self._tell()
-        self._begin_arrived()
+        if self._streams:
+            self._tell()
+        if self._arrived:
+            self._begin_arrived()
+            # What came while nobody listened yet has woken nobody.
+            self._tell()
         self._rest(now)
 
     def _rest(self, began: float) -> None:
@@ -240,6 +250,8 @@ class Streams:
             self.told([message.timestamp for message in messages])
 
     def _begin_arrived(self) -> None:
+        if not self._streams:
+            self._feed.skip()
         while self._arrived:
             stream = self._arrived.popleft()
             self._streams.add(stream)

@@ -146,6 +146,21 @@ def test_telling_each_step_as_early_as_can_be_ends_the_same(hall: Hall, stage: S
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.__name__)
+def test_who_comes_after_nobody_listened_ends_with_the_same(hall: Hall, stage: Stage) -> None:
+    hall.pictures.clear()
+    hall.rig.connects("waiting")
+    stage(hall.rig)
+    hall.feed.skip()
+    hall.pictures = [hall.enters(agent) for agent in (ANN, BOB, OLGA, BOTH)]
+    assert hall.feed.next() == []
+    hall.check()
+    for uuid in list(hall.rig.board.calls):
+        if uuid in hall.rig.lines:
+            hall.rig.hangs_up(uuid)
+            hall.check()
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.__name__)
 def test_who_comes_in_the_middle_ends_with_the_same(hall: Hall, stage: Stage) -> None:
     """Events that were on their way when the lists were read do no harm."""
     stage(hall.rig)

@@ -117,6 +117,7 @@ class ScriptedFeed:
     last: int = 0
     open: list[str] = field(default_factory=list)
     present: object = 0
+    reads: int = 0
     wake: Callable[[], None] = lambda: None
 
     def say(self, *words: Word) -> None:
@@ -132,7 +133,11 @@ class ScriptedFeed:
     def closed(self, agent: Agent) -> None:
         self.open.remove(agent.id)
 
+    def skip(self) -> None:
+        self.last = self.words[-1].number if self.words else self.last
+
     def next(self) -> Sequence[Word]:
+        self.reads += 1
         start = bisect_right(self.words, self.last, key=lambda word: word.number)
         news = self.words[start : start + 20]
         if news:

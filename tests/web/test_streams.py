@@ -114,7 +114,6 @@ def test_who_comes_back_is_told_what_she_missed_and_then_the_rest(
 ) -> None:
     """A browser that comes back repeats its address; its header says how far it has come."""
     stage.feed.say(*(Word(number) for number in range(1, 101)))
-    wait_until(lambda: stage.feed.last == 100, "nobody reads the feed")
     ear = stage.ear("ann", query, **headers)
     assert [ear.hear().number for _ in range(98)] == list(range(3, 101))
     assert ear.hear().name == "calls"
@@ -127,7 +126,6 @@ def test_who_missed_what_cannot_be_told_again_reads_the_lists(stage: Hall, after
     """Removed already, or of a database that is no more."""
     stage.feed.oldest = 6
     stage.feed.say(*(Word(number) for number in range(6, 11)))
-    wait_until(lambda: stage.feed.last == 10, "nobody reads the feed")
     ear = stage.ear(Last_Event_ID=after)
     assert [ear.hear().name for _ in range(2)] == ["reset", "calls"]
     assert ear.last == 10
@@ -136,7 +134,6 @@ def test_who_missed_what_cannot_be_told_again_reads_the_lists(stage: Hall, after
 def test_who_missed_too_much_reads_the_lists() -> None:
     with hall(replay=10) as stage:
         stage.feed.say(*(Word(number) for number in range(1, 12)))
-        wait_until(lambda: stage.feed.last == 11, "nobody reads the feed")
         assert stage.ear(Last_Event_ID="1").hear().name == "word"
         assert stage.ear(Last_Event_ID="0").hear().name == "reset"
 
@@ -243,7 +240,6 @@ def test_who_does_not_read_is_cut_off_and_holds_nobody_up() -> None:
 def test_who_comes_back_slowly_is_told_at_her_own_pace(stage: Hall) -> None:
     """What she missed is read from the log as she takes it, never kept in memory."""
     stage.feed.say(*(Word(number, size=5000) for number in range(1, 1001)))
-    wait_until(lambda: stage.feed.last == 1000, "nobody reads the feed")
     ear = stage.ear(Last_Event_ID="0", small=True)
     wait_until(lambda: stage.feed.open == ["ann"], "the stream does not begin")
     assert max(len(stream.unsent) for stream in stage.streams._streams) < 200_000
@@ -309,6 +305,34 @@ def test_a_feed_that_fails_ends_the_streams_and_not_the_thread(
         ear.ends()
     assert "ZeroDivisionError" in caplog.text
     joined(stage.ear())
+
+
+def test_what_nobody_hears_is_not_read(stage: Hall) -> None:
+    joined(stage.ear()).close()
+    wait_until(lambda: stage.feed.open == [], "the end is not told")
+    before = stage.feed.reads
+    for number in range(1, 11):
+        stage.feed.say(Word(number))
+    ear = joined(stage.ear())
+    assert ear.last == 10
+    stage.feed.say(Word(11))
+    assert numbers(ear, 1) == [11]
+    # Once when she came, and for the word: that it was the last is read, too.
+    assert stage.feed.reads - before <= 4
+
+
+def test_what_is_said_while_the_first_one_comes_is_heard(
+    stage: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has been woken for it, because nobody was there yet."""
+    skip = stage.feed.skip
+
+    def skip_then_say() -> None:
+        skip()
+        stage.feed.say(Word(1))
+
+    monkeypatch.setattr(stage.feed, "skip", skip_then_say)
+    assert numbers(stage.ear(), 1) == [1]
 
 
 def test_open_and_closed_are_told_once_each(stage: Hall) -> None:
