@@ -48,6 +48,9 @@ class EventHandler:
             self._census.schedule(0)
             self._reconciliation.schedule()
 
+    def knows(self, uuid: str) -> bool:
+        return uuid in self._board.calls or uuid in self._board.legs
+
     def happened(self, event: Event, connection: Connection) -> None:
         with self._board.turn() as turn:
             if event.name == "BACKGROUND_JOB":

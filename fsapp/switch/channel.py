@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote
 
-__all__ = ["HEADERS", "Channel", "Dump", "Event", "Headers", "Reply", "harmless"]
+__all__ = ["EVENT_HEADERS", "HEADERS", "Channel", "Dump", "Event", "Headers", "Reply", "harmless"]
 
 LONGEST_TEXT = 256
 LONGEST_VALUE = 2048
@@ -46,12 +46,23 @@ _VARIABLES = (
 )
 
 
+EVENT_HEADERS = (
+    "Event-Name",
+    "Unique-ID",
+    "Channel-State",
+    "Hangup-Cause",
+    "Other-Leg-Unique-ID",
+    "Application",
+    "Application-UUID",
+    "Application-Response",
+    "Job-UUID",
+)
+"""Every header of an event that is read here; see :data:`HEADERS`."""
+
 HEADERS = frozenset(
     {
+        *EVENT_HEADERS,
         "Answer-State",
-        "Application",
-        "Application-Response",
-        "Application-UUID",
         "Call-Direction",
         "Caller-Caller-ID-Name",
         "Caller-Caller-ID-Number",
@@ -59,11 +70,7 @@ HEADERS = frozenset(
         "Caller-Channel-Bridged-Time",
         "Caller-Context",
         "Caller-Destination-Number",
-        "Channel-State",
-        "Event-Name",
         "Hangup-Cause",
-        "Job-UUID",
-        "Other-Leg-Unique-ID",
         "Unique-ID",
         *(f"variable_{name}" for name in _VARIABLES),
     }
@@ -84,6 +91,8 @@ def harmless(text: str | None, longest: int = LONGEST_TEXT) -> str:
     """Valid Unicode without control characters, at most ``longest`` characters of it."""
     if not text:
         return ""
+    if text.isascii() and text.isprintable():
+        return text[:longest]
     # python-ESL hands over bytes that are no UTF-8 as lone surrogates.
     whole = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return _CONTROL.sub("", whole)[:longest]

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from fsapp.switch.channel import Channel, Event, Headers, Reply
+from fsapp.switch.frames import Frame
 from fsapp.switch.wire import BadFrame, Wire
 
 __all__ = ["Connection", "Handler", "Meter", "OnReply", "prepare", "unmeasured"]
@@ -38,6 +39,9 @@ def unmeasured(_command: str, _reply: Reply, _seconds: float) -> None:
 _Waiting = tuple[OnReply | None, str, float]
 """Who waits for a reply, to which command, since when (monotonic clock)."""
 
+_REPLIES = ("command/reply", "api/response")
+_PLAYED = b"playback"
+
 SEND_SECONDS = 5
 KEEPALIVE_SECONDS = 10
 GONE_MILLISECONDS = 20_000
@@ -48,6 +52,10 @@ class Handler(Protocol):
     """Who is told what happens on connections; called on receiving threads, must not wait."""
 
     def connected(self, channel: Channel, connection: Connection) -> None: ...
+
+    def knows(self, uuid: str) -> bool:
+        """Whether it is to be told what happens to this channel; asked where every channel is
+        told of. Needs no more than a look, and no lock."""
 
     def happened(self, event: Event, connection: Connection) -> None: ...
 
@@ -132,7 +140,7 @@ class Connection:
     def receive(self, handler: Handler) -> None:
         """Reads until the connection ends; for the receiving thread."""
         try:
-            for event in self._wire.events():
+            for event in self._wire.events(lambda frame: self._wanted(frame, handler)):
                 if not self._received(event, handler):
                     break
         except BadFrame as error:
@@ -190,6 +198,28 @@ class Connection:
     def _unwritable(self, error: Exception) -> None:
         log.warning("%r: cannot be written to, closing it: %s", self, error)
         self.close()
+
+    def _wanted(self, frame: Frame, handler: Handler) -> bool:
+        """Whether anybody is told of it: what nobody is told of is not worth decoding."""
+        if frame.kind in _REPLIES:
+            return self._awaited()
+        if frame.kind != "text/event-plain":
+            return True
+        name = frame.event.get(b"Event-Name")
+        if name == b"CHANNEL_EXECUTE_COMPLETE":
+            # Whoever executes something here waits for the end of what is played, and no other.
+            return frame.event.get(b"Application") == _PLAYED and not self.superseded
+        if self.uuid or name == b"BACKGROUND_JOB":
+            return not self.superseded
+        return handler.knows(frame.event.get(b"Unique-ID", b"").decode("latin-1"))
+
+    def _awaited(self) -> bool:
+        """Whether somebody waits for the next reply; if not, it has come."""
+        with self._guard:
+            if self._waiting and self._waiting[0] is None:
+                self._waiting.popleft()
+                return False
+        return True
 
     def _received(self, event: Any, handler: Handler) -> bool:
         name = event.getType() if event is not None else "SERVER_DISCONNECTED"

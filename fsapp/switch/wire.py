@@ -13,7 +13,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ESL
@@ -92,11 +92,21 @@ class Wire:
         """The greeting, as python-ESL has read it."""
         return self._esl.getInfo()
 
-    def events(self) -> Iterator[Any]:
-        """What the peer says until it leaves, each an ``ESL.ESLevent``. Raises BadFrame."""
-        yield from self._decoded(self._waiting)
-        while data := self._received():
-            yield from self._decoded(self._frames.feed(data))
+    def events(self, wanted: Callable[[Frame], bool] = lambda _: True) -> Iterator[Any]:
+        """What the peer says until it leaves, each an ``ESL.ESLevent``. Raises BadFrame.
+
+        ``wanted`` is asked about every frame before it is decoded, when all that came before it
+        has been dealt with.
+        """
+        frames = self._waiting
+        while True:
+            for frame in frames:
+                if wanted(frame):
+                    yield self._through(frame.data)
+            data = self._received()
+            if not data:
+                return
+            frames = self._frames.feed(data)
 
     def close(self) -> None:
         """Ends the connection; whoever receives notices."""
@@ -118,22 +128,15 @@ class Wire:
         except OSError:
             return b""
 
-    def _decoded(self, frames: list[Frame]) -> Iterator[Any]:
-        data = b"".join(frame.data for frame in frames)
-        if len(data) <= _AT_ONCE:
-            return self._through(data, len(frames))
-        return (event for frame in frames for event in self._through(frame.data, 1))
-
-    def _through(self, data: bytes, count: int) -> Iterator[Any]:
-        """``count`` events that python-ESL makes of ``data``."""
+    def _through(self, data: bytes) -> Any:
+        """What python-ESL makes of one frame."""
         assert self._near is not None
         if len(data) <= _AT_ONCE:
-            if data:
-                self._near.sendall(data)
-            yield from (self._esl.recvEvent() for _ in range(count))
-            return
+            self._near.sendall(data)
+            return self._esl.recvEvent()
         # More than the pair holds: somebody has to write while python-ESL reads.
         writer = threading.Thread(target=self._near.sendall, args=(data,), daemon=True)
         writer.start()
-        yield self._esl.recvEvent()
+        event = self._esl.recvEvent()
         writer.join()
+        return event

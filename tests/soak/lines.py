@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -196,10 +196,12 @@ class HereWire:
     def info(self) -> Event | None:
         return self._info
 
-    def events(self) -> Iterator[Event]:
+    def events(self, wanted: Callable[[Frame], bool] = lambda _: True) -> Iterator[Event]:
         while True:
             while self._waiting:
-                yield decoded(self._waiting.popleft().data)
+                frame = self._waiting.popleft()
+                if wanted(frame):
+                    yield decoded(frame.data)
             data = self._received(None)
             if not data:
                 return

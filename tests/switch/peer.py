@@ -147,12 +147,16 @@ class NotingHandler:
         self.connections: list[Connection] = []
         self.events: list[Event] = []
         self.ended: list[Connection] = []
+        self.known: Callable[[str], bool] = lambda _uuid: True
         self.on_connected: Callable[[Connection], None] = lambda _connection: None
 
     def connected(self, channel: Channel, connection: Connection) -> None:
         self.channels.append(channel)
         self.connections.append(connection)
         self.on_connected(connection)
+
+    def knows(self, uuid: str) -> bool:
+        return self.known(uuid)
 
     def happened(self, event: Event, connection: Connection) -> None:  # noqa: ARG002
         self.events.append(event)

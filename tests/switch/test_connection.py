@@ -15,6 +15,7 @@ import pytest
 from fsapp.switch import connection as connection_module
 from fsapp.switch.channel import Reply
 from fsapp.switch.connection import prepare
+from fsapp.switch.wire import Wire
 from tests.switch.peer import LIMIT, UUID, Line, nothing_left, wait_until
 
 
@@ -286,6 +287,46 @@ def test_events_of_a_superseded_connection_are_not_told(line: Line) -> None:
     line.peer.api("one")
     assert answer.result(LIMIT).text == "one"
     assert line.handler.events == []
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What python-ESL was given since the hand-shake."""
+    found: list[bytes] = []
+    through = Wire._through
+
+    def noted(wire: Wire, data: bytes) -> object:
+        found.append(data)
+        return through(wire, data)
+
+    monkeypatch.setattr(Wire, "_through", noted)
+    return found
+
+
+def test_a_reply_that_nobody_waits_for_is_counted_and_not_decoded(
+    decoded: list[bytes], line: Line
+) -> None:
+    first = ask(line, "linger 5\n\n", "api 1\n\n")
+    line.connection.post("myevents\n\n", "api 2\n\n")
+    last = ask(line, "api 3\n\n")
+    line.connection.flush()
+    line.peer.expect("linger 5", "api 1", "myevents", "api 2", "api 3")
+    line.peer.reply("+OK will linger")
+    line.peer.api("one")
+    line.peer.reply("+OK Events Enabled")
+    line.peer.api("two")
+    line.peer.api("three")
+    assert (first.result(LIMIT).text, last.result(LIMIT).text) == ("one", "three")
+    assert [data[-5:] for data in decoded] == [b"\n\none", b"three"]
+
+
+def test_the_end_of_what_is_not_played_is_not_decoded(decoded: list[bytes], line: Line) -> None:
+    for application in ("answer", "playback", "socket"):
+        line.peer.event("CHANNEL_EXECUTE_COMPLETE", Unique_ID=UUID, Application=application)
+    line.peer.event("CHANNEL_BRIDGE", Unique_ID=UUID)
+    wait_until(lambda: len(line.handler.events) == 2, "something was not told")
+    assert [event.application for event in line.handler.events] == ["playback", ""]
+    assert len(decoded) == 2
 
 
 def test_a_result_of_a_background_job_carries_its_job_and_body(line: Line) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fsapp.switch
-from fsapp.switch.channel import HEADERS
+from fsapp.switch import frames as frames_module
+from fsapp.switch.channel import EVENT_HEADERS, HEADERS, Event
 from fsapp.switch.frames import LONGEST_VALUE, MOST_BODY, MOST_HEAD, BadFrame, Frame, Frames
 
 REPLY = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
@@ -46,6 +47,29 @@ def test_a_channels_data_is_recognized_though_its_values_are_encoded() -> None:
 def test_of_an_event_what_is_read_gets_through_and_nothing_else() -> None:
     sent = b"Event-Name: CHANNEL_ANSWER\nFoo: x\nUnique-ID: a%20b\nvariable_sip_h_X-1[4000]: y\n\n"
     assert inner(sent) == b"Event-Name: CHANNEL_ANSWER\nUnique-ID: a%20b\n\n"
+
+
+def test_whoever_reads_a_header_of_an_event_has_it_let_through() -> None:
+    """A header that is read but not in EVENT_HEADERS would silently be missing."""
+    asked: set[str] = set()
+
+    class Asked:
+        def getHeader(self, name: str) -> None:
+            asked.add(name)
+
+        def getBody(self) -> None: ...
+
+    for name in ("BACKGROUND_JOB", "CHANNEL_EXECUTE_COMPLETE", "CHANNEL_BRIDGE"):
+        Event.read(name, Asked())
+    assert asked <= set(EVENT_HEADERS)
+
+
+@given(st.dictionaries(st.sampled_from(EVENT_HEADERS), st.text(alphabet="aB-:% ", max_size=9)))
+def test_an_event_is_searched_as_if_line_by_line(headers: dict[str, str]) -> None:
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    head = "\n".join(["X-Unique-ID: no", *lines, *reversed(lines)]).encode()
+    names = frozenset(name.encode() for name in EVENT_HEADERS)
+    assert frames_module._found(head) == frames_module._kept(head + b"\n", names)
 
 
 def test_the_result_of_a_background_job_gets_through() -> None:
@@ -132,7 +156,7 @@ def test_another_protocol_is_recognized_at_its_first_line() -> None:
 )
 def test_a_caller_cannot_make_a_list_of_her_name(value: bytes) -> None:
     """python-ESL needs 555 MB for 64 KB of ``ARRAY::``, and endless time for a long list."""
-    seen = inner(b"Event-Name: CHANNEL_DATA\nCaller-Caller-ID-Name: " + value + b"\n\n")
+    seen = only(REPLY[:-1] + b"Caller-Caller-ID-Name: " + value + b"\n\n").data
     assert b"ARRAY::" not in seen
     assert b"ARRAY%20%3A" in seen or b"ARRAY %3A" in seen
 

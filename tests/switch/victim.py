@@ -29,6 +29,10 @@ class Handler:
         repr(channel)
         connection.post("api status\n\n", on_reply=repr)
 
+    def knows(self, uuid: str) -> bool:
+        """Everything is decoded."""
+        return uuid is not None
+
     def happened(self, event: Event, connection: Connection) -> None:  # noqa: ARG002
         repr(event)
 
