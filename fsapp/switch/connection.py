@@ -202,7 +202,7 @@ class Connection:
     def _wanted(self, frame: Frame, handler: Handler) -> bool:
         """Whether anybody is told of it: what nobody is told of is not worth decoding."""
         if frame.kind in _REPLIES:
-            return self._awaited()
+            return self._awaited(frame)
         if frame.kind != "text/event-plain":
             return True
         name = frame.event.get(b"Event-Name")
@@ -213,13 +213,14 @@ class Connection:
             return not self.superseded
         return handler.knows(frame.event.get(b"Unique-ID", b"").decode("latin-1"))
 
-    def _awaited(self) -> bool:
-        """Whether somebody waits for the next reply; if not, it has come."""
+    def _awaited(self, frame: Frame) -> bool:
+        """Whether somebody waits for this reply; if not, it has come."""
         with self._guard:
-            if self._waiting and self._waiting[0] is None:
-                self._waiting.popleft()
-                return False
-        return True
+            if not self._waiting or self._waiting[0][0] is not None:
+                return True
+            _, command, since = self._waiting.popleft()
+        self._meter(command, Reply(frame.answer), time.monotonic() - since)
+        return False
 
     def _received(self, event: Any, handler: Handler) -> bool:
         name = event.getType() if event is not None else "SERVER_DISCONNECTED"

@@ -33,8 +33,14 @@ _LONGEST_JOB = 4096
 _KEPT = frozenset(name.encode() for name in HEADERS)
 _KEPT_OF_EVENT = tuple((name.encode(), f"\n{name}:".encode()) for name in EVENT_HEADERS)
 _KEPT_OF_FRAME = _KEPT | {b"Content-Type", b"Content-Disposition", b"Reply-Text"}
-_LENGTH = b"Content-Length"
+_LENGTH = b"content-length"
 _DIGITS = re.compile(rb"[0-9]{1,18}")
+_LIST = re.compile(rb"(?:A|%41)(?:R|%52){2}(?:A|%41)(?:Y|%59)(?::|%3[Aa]){2}")
+"""``ARRAY::``, each character as it is or percent-encoded."""
+_KINDS = {
+    kind.encode(): kind
+    for kind in ("api/response", "command/reply", "text/disconnect-notice", "text/event-plain")
+}
 
 _Lines = dict[bytes, bytes]
 
@@ -45,16 +51,34 @@ class BadFrame(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame: its ``Content-Type``, its reply, and the bytes python-ESL may have.
+    """One frame: its ``Content-Type``, and what is kept of its headers and its body.
 
-    ``event``: what is read of an event, as it was sent (percent-encoded); for whoever decides
+    ``event``: what is kept of an event, as it was sent (percent-encoded); for whoever decides
     whether it is worth decoding.
     """
 
     kind: str
-    reply: str
-    data: bytes
-    event: Mapping[bytes, bytes] = field(default_factory=dict, compare=False)
+    head: Mapping[bytes, bytes]
+    body: bytes = b""
+    event: Mapping[bytes, bytes] = field(default_factory=dict)
+
+    @property
+    def reply(self) -> str:
+        """The answer to a command, without the blanks around it."""
+        text = unquote_to_bytes(self.head.get(b"Reply-Text", b""))
+        return text.decode("utf-8", "replace").strip()
+
+    @property
+    def answer(self) -> str:
+        """The answer to a command of whatever kind."""
+        if self.kind == "api/response":
+            return self.body.decode("utf-8", "replace").strip()
+        return self.reply
+
+    @property
+    def data(self) -> bytes:
+        """The bytes python-ESL may have. Raises :class:`BadFrame`."""
+        return _built(self.head, _built(self.event, self.body) if self.event else self.body)
 
 
 class Frames:
@@ -89,23 +113,20 @@ class Frames:
                 raise BadFrame("its lines end otherwise")
             self._searched = max(0, len(self._buffer) - 1)
             return False
-        self._begin(bytes(self._buffer[: end + 1]), end + 2)
+        self._begin(bytes(self._buffer[:end]).split(b"\n"), end + 2)
         return True
 
-    def _begin(self, head: bytes, length: int) -> None:
+    def _begin(self, head: list[bytes], length: int) -> None:
         self._head, self._head_length, self._searched = _kept(head, _KEPT_OF_FRAME), length, 0
         self._length = self._body_length(head)
 
-    def _body_length(self, head: bytes) -> int:
-        if _LENGTH.lower() not in head.lower():
-            return 0
+    def _body_length(self, head: list[bytes]) -> int:
         start = len(_LENGTH)
-        lines = [line for line in head.split(b"\n") if line[:start].lower() == _LENGTH.lower()]
-        lengths = [line[start:].partition(b":")[2].strip() for line in lines]
-        if not lengths:
+        lines = [line for line in head if line[:1] in b"Cc" and line[:start].lower() == _LENGTH]
+        if not lines:
             return 0
-        length = lengths[0]
-        if len(lengths) > 1 or not _DIGITS.fullmatch(length):
+        length = lines[0][start:].partition(b":")[2].strip()
+        if len(lines) > 1 or not _DIGITS.fullmatch(length):
             raise BadFrame("its Content-Length is no length")
         if int(length) > self._most_body:
             raise BadFrame(f"its Content-Length is over {self._most_body}")
@@ -117,40 +138,43 @@ class Frames:
         body = bytes(self._buffer[self._head_length : end])
         del self._buffer[:end]
         head, self._head = self._head, None
-        if b"Content-Type" not in head:
-            # FreeSWITCH sends none; python-ESL would make nothing of it, and wait for the next.
-            raise BadFrame("it has no Content-Type")
-        kind = unquote_to_bytes(head[b"Content-Type"]).decode("latin-1").lower()
-        reply = unquote_to_bytes(head.get(b"Reply-Text", b"")).decode("utf-8", "replace").strip()
+        kind = _kind(head)
         if kind == "text/event-plain":
-            event, body = _event(body)
-            return Frame(kind, reply, _built(head, _built(event, body)), event)
+            return Frame(kind, head, *_event(body))
         # Nobody here asked for the bodies of other kinds.
-        seen = body if kind in ("api/response", "text/disconnect-notice") else b""
-        return Frame(kind, reply, _built(head, seen))
+        seen = kind in ("api/response", "text/disconnect-notice")
+        return Frame(kind, head, body if seen else b"")
 
 
-def _event(body: bytes) -> tuple[_Lines, bytes]:
-    """An event, which is headers again; a background job has its result as body."""
+def _kind(head: _Lines) -> str:
+    sent = head.get(b"Content-Type")
+    if sent is None:
+        # FreeSWITCH sends none; python-ESL would make nothing of it, and wait for the next.
+        raise BadFrame("it has no Content-Type")
+    return _KINDS.get(sent) or unquote_to_bytes(sent).decode("latin-1").lower()
+
+
+def _event(body: bytes) -> tuple[bytes, _Lines]:
+    """What is kept of an event: a background job has its result as body, the others none."""
     head, _, rest = body.partition(b"\n\n")
     lines = _found(head)
     is_job = lines.get(b"Event-Name") == b"BACKGROUND_JOB"
-    return lines, rest[:_LONGEST_JOB] if is_job else b""
+    return rest[:_LONGEST_JOB] if is_job else b"", lines
 
 
-def _built(lines: _Lines, body: bytes) -> bytes:
-    head = b"".join(b"%s: %s\n" % line for line in lines.items())
+def _built(lines: Mapping[bytes, bytes], body: bytes) -> bytes:
+    head = b"".join([b"%s: %s\n" % line for line in lines.items()])
     if len(head) > _MOST_KEPT:
         raise BadFrame(f"what is read of its headers has more than {_MOST_KEPT} bytes")
     if body:
-        return b"%s%s: %d\n\n%s" % (head, _LENGTH, len(body), body)
+        return b"%s%s: %d\n\n%s" % (head, b"Content-Length", len(body), body)
     return head + b"\n"
 
 
-def _kept(head: bytes, names: frozenset[bytes]) -> _Lines:
+def _kept(head: list[bytes], names: frozenset[bytes]) -> _Lines:
     """The lines of these names, the first of each, their values harmless."""
     lines: _Lines = {}
-    for line in head.split(b"\n"):
+    for line in head:
         name, _, value = line.partition(b":")
         if name in names and name not in lines:
             value = _harmless(value.strip())
@@ -176,7 +200,8 @@ def _found(head: bytes) -> _Lines:
 def _harmless(value: bytes) -> bytes:
     """``value``, as long as it may be, and no list: python-ESL would take it apart."""
     value = value[:LONGEST_VALUE].replace(b"\0", b"")
-    plain = unquote_to_bytes(value) if b"%" in value else value
-    if b"ARRAY::" not in plain:
+    if not _LIST.search(value):
         return value
-    return quote_from_bytes(plain.replace(b"ARRAY::", b"ARRAY :"), safe=" ").encode()
+    return quote_from_bytes(
+        unquote_to_bytes(value).replace(b"ARRAY::", b"ARRAY :"), safe=" "
+    ).encode()
