@@ -60,10 +60,14 @@ UNUSED_EVENTS = (
     "CHANNEL_PROGRESS",
     "CHANNEL_PROGRESS_MEDIA",
     "CHANNEL_STATE",
+    "CHANNEL_UNBRIDGE",
     "CHANNEL_UNHOLD",
     "CHANNEL_UNPARK",
     "CHANNEL_UUID",
+    "DETECTED_SPEECH",
     "DTMF",
+    "NOTALK",
+    "TALK",
 )
 """What ``myevents`` subscribes to and nobody here reads; the cheapest event is none."""
 
