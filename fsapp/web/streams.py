@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 _HEARTBEAT = b":\n\n"
 _LOOK_SECONDS = 1.0
 """How often it is looked whether tokens are still good, and for what other processes wrote."""
+_LEAST_REST = 0.01
 _MOST_REST = 0.05
 """How long, in seconds, an event waits at most for others to go out with it."""
 _STOP_SECONDS = 2.0
@@ -215,9 +216,9 @@ class Streams:
         self._rest(now)
 
     def _rest(self, began: float) -> None:
-        """As long as the round took. With many streams, what comes close together goes out
-        together, and half of the time is left to others; with few nobody notices."""
-        time.sleep(min(time.monotonic() - began, _MOST_REST))
+        """As long as the round took, and a moment. What comes close together goes out together, as
+        the turns and commits of a call do; with many streams half of the time is left to others."""
+        time.sleep(max(_LEAST_REST, min(time.monotonic() - began, _MOST_REST)))
 
     def _next_due(self) -> float:
         """Seconds until there is something to do without being woken."""
