@@ -1,0 +1,170 @@
+"""Answer, one tone, hang up, on a real FreeSWITCH: fsapp beside bare handlers that track nothing.
+
+    python -m tests.bench.workload_1 [--rates 10 40 100] [--rounds 3] [--only fsapp python-ESL]
+
+All of them get the same calls from the same SIPp through the same dialplan, in turns. The bare
+handlers (``peers/``) do what their documentation shows: answer, play a tone of a second, wait for
+its end, hang up. fsapp has no such verb, because it never hangs up on a caller. Its nearest is a
+caller who is answered, put into the queue with the tone as her music and hangs up after the same
+second: it plays the one tone and hears of the end, as the others do, and beside that it queues the
+call, commits its arrival, place in the queue and end to SQLite with their events, and marks the
+channel so that the call survives a crash. "greeting" is the same with the tone as greeting before
+the queue, hence two more transitions and the queue's own music after the tone: beside the goal.
+"blind" is python-ESL that hears of nothing at all, not even the tone's end: the least that any
+handler made with it can cost.
+"""
+
+import argparse
+import contextlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.acceptance.app import free_address
+from tests.bench.figures import Curve, Figure, LeftOutError, over_rounds
+from tests.bench.on_freeswitch import NEVER, Stage, on_freeswitch
+
+TITLE = "answer, tone, hang up: CPU per call, fsapp beside bare handlers"
+TONE = "tone_stream://v=-20;%(1000,0,440)"
+ENDLESS = f"{TONE};loops=-1"
+SECOND = 1000
+RATES = (10, 40, 100)
+ROUNDS = 3
+SECONDS = 6.0
+"""How long calls come in one round."""
+PEERS = Path(__file__).parent / "peers"
+INSIDE = (sys.executable,)
+OUTSIDE = ("uv", "run", "--quiet", "--no-project", "--python", sys.executable, "--script")
+"""For what fsapp does not need: the programs name it themselves, uv puts it elsewhere."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One handler of calls: how it is started, and when its callers hang up."""
+
+    name: str
+    command: tuple[str, ...] = ()
+    milliseconds: int = NEVER
+    headers: tuple[tuple[str, str], ...] = ()
+    counts: bool = True
+    """Whether the goal speaks of it."""
+
+
+SIDES = (
+    Side("fsapp", (), SECOND, (("X-Var-fsapp_music", ENDLESS),)),
+    Side("python-ESL", (*INSIDE, str(PEERS / "python_esl.py"))),
+    Side("greenswitch", (*OUTSIDE, str(PEERS / "greenswitch_peer.py"))),
+    Side("Genesis", (*OUTSIDE, str(PEERS / "genesis_peer.py"))),
+    Side("fsapp, greeting", (), SECOND + 100, (("X-Var-fsapp_greeting", TONE),), counts=False),
+    Side("python-ESL, blind", (*INSIDE, str(PEERS / "python_esl.py")), counts=False),
+)
+
+
+@dataclass
+class Running:
+    """One side that takes calls."""
+
+    side: Side
+    stage: Stage
+    pid: int
+    address: str
+    freeswitch: list[float]
+
+    def cost(self, rate: float) -> float:
+        """CPU milliseconds a call."""
+        side, count = self.side, round(rate * SECONDS)
+        self.stage.leads_to(self.address)
+        with self.stage.costs(side=self.pid) as spent:
+            load = self.stage.calls(rate, count, side.milliseconds, dict(side.headers))
+            if load.wait() != 0:
+                print(f"  {side.name}: not every call went as it should (sipp: {load.returncode})")
+        self.freeswitch.append(spent["freeswitch"] / count * 1000)
+        return spent["side"] / count * 1000
+
+
+@contextlib.contextmanager
+def taking_calls(stage: Stage, side: Side) -> Iterator[Running]:
+    """The side, ready."""
+    if not side.command:
+        yield Running(side, stage, stage.app.pid, stage.switch.outbound_address, [])
+        return
+    address = free_address()
+    blind = ["blind"] if "blind" in side.name else []
+    command = [*side.command, address.rpartition(":")[2], TONE, *blind]
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert program.stdout is not None
+        pid = program.stdout.readline().strip()
+        if not pid:
+            raise LeftOutError(f"{side.name} does not start: {' '.join(side.command)}")
+        yield Running(side, stage, int(pid), address, [])
+    finally:
+        program.terminate()
+        program.wait(10)
+
+
+def run(
+    rates: Sequence[float] = RATES, rounds: int = ROUNDS, only: Sequence[str] = ()
+) -> Iterator[Figure | Curve]:
+    """CPU per call of each side, and of FreeSWITCH, at each rate."""
+    if shutil.which("uv") is None:
+        raise LeftOutError("uv, which installs the other handlers, is not on PATH")
+    sides = [side for side in SIDES if not only or side.name in only]
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        stage = stack.enter_context(on_freeswitch(folder, {}))
+        running = []
+        for side in sides:
+            try:
+                running.append(stack.enter_context(taking_calls(stage, side)))
+            except LeftOutError as reason:
+                print(f"  left out: {reason}")
+        lines: dict[str, list[tuple[float, float]]] = {one.side.name: [] for one in running}
+        for one in running:
+            one.cost(20)  # the first calls import and compile
+        for rate in rates:
+            yield from at_rate(running, rate, rounds, lines)
+    yield Curve(1, "cpu-per-call", TITLE, "calls/s", "CPU ms per call", lines)
+
+
+def at_rate(
+    running: Sequence[Running],
+    rate: float,
+    rounds: int,
+    lines: dict[str, list[tuple[float, float]]],
+) -> Iterator[Figure]:
+    """The figures at one rate; their points are added to ``lines``."""
+    for one in running:
+        one.freeswitch.clear()
+    costs = over_rounds([_cost(one, rate) for one in running], rounds)
+    for one, cost in zip(running, costs, strict=True):
+        lines[one.side.name].append((rate, cost))
+        freeswitch = statistics.median(one.freeswitch)
+        name = f"{one.side.name}, {rate:g} calls/s (FreeSWITCH itself {freeswitch:.1f} ms)"
+        if one.side.counts and one is not running[0]:
+            what = f"fsapp, {rate:g} calls/s"
+            yield Figure(1, what, costs[0], "ms", one.side.name, cost, at_most=1.0)
+        else:
+            yield Figure(1, name, cost, "ms")
+
+
+def _cost(one: Running, rate: float) -> Callable[[], float]:
+    return lambda: one.cost(rate)
+
+
+if __name__ == "__main__":
+    from tests.bench import output
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rates", nargs="+", type=float, default=RATES)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--only", nargs="+", choices=[side.name for side in SIDES], default=())
+    given = parser.parse_args()
+    for found in run(given.rates, given.rounds, given.only):
+        if isinstance(found, Figure):
+            print(output.line(found), flush=True)

@@ -1,0 +1,134 @@
+"""A whole desk call on a real FreeSWITCH: fsapp's CPU beside FreeSWITCH's own for the same calls.
+
+    python -m tests.bench.workload_2 [--rates 2 5] [--rounds 3]
+
+A caller arrives and is queued with music; an agent picks her up over HTTP, which rings the agent's
+phone (SIPp, answers at once) and bridges the two; after :data:`TALK_SECONDS` the agent hangs up
+over HTTP. Several calls are always under way. Nobody polls and nobody waits by the clock: the
+agents are told of callers by one event stream, as a console is, and its cost is in the figure. The
+conversation is as short as it is because each second of one costs FreeSWITCH alone: a longer one
+would flatter fsapp.
+"""
+
+import argparse
+import contextlib
+import queue
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.acceptance.client import Client
+from tests.acceptance.hearing import Stream
+from tests.bench.figures import Figure
+from tests.bench.on_freeswitch import Stage, on_freeswitch
+
+TITLE = "a whole desk call: CPU, fsapp beside FreeSWITCH"
+TALK_SECONDS = 1.0
+RATES = (2.0, 5.0)
+ROUNDS = 3
+SECONDS = 10.0
+AGENTS = {f"agent{number}": str(1101 + number) for number in range(12)}
+TONE = "tone_stream://v=-20;%(1000,0,440);loops=-1"
+
+
+class Desk:
+    """Agents at work, and one stream that tells them of callers."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self.problems: list[str] = []
+        self.done = 0
+        self._counting = threading.Lock()
+        self._stream = Stream(stage.app.address, next(iter(stage.tokens.values())))
+        self._threads = [
+            threading.Thread(target=self._work, args=(token,)) for token in stage.tokens.values()
+        ]
+        self._ear = threading.Thread(target=self._listen, daemon=True)
+
+    def __enter__(self) -> "Desk":
+        for thread in (*self._threads, self._ear):
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for _thread in self._threads:
+            self.waiting.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def calls(self, rate: float, count: int) -> tuple[float, float]:
+        """CPU milliseconds a call of fsapp and of FreeSWITCH."""
+        self.done = 0
+        headers = {"X-Var-fsapp_music": TONE}
+        with self.stage.costs(fsapp=self.stage.app.pid) as spent:
+            load = self.stage.calls(rate, count, headers=headers)
+            if load.wait() != 0:
+                self.problems.append(f"sipp: {load.returncode}")
+        if self.done != count:
+            self.problems.append(f"{self.done} of {count} calls were worked")
+        return spent["fsapp"] / count * 1000, spent["freeswitch"] / count * 1000
+
+    def _listen(self) -> None:
+        with contextlib.suppress(EOFError, OSError, ValueError):
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    event = self._stream.next()
+                    if event.name == "queue_join":
+                        self.waiting.put(event.data["call"]["id"])
+
+    def _work(self, token: str) -> None:
+        client = Client(self.stage.app.address, token)
+        while (call := self.waiting.get()) is not None:
+            picked = client.post("/call/pickup", call_id=call)
+            time.sleep(TALK_SECONDS)
+            ended = client.post("/call/hangup")
+            if (picked.code, ended.code) == (200, 200):
+                with self._counting:
+                    self.done += 1
+            else:
+                self.problems.append(f"{picked} / {ended}")
+        client.close()
+
+
+def run(rates: Sequence[float] = RATES, rounds: int = ROUNDS) -> Iterator[Figure]:
+    """fsapp's CPU per call and FreeSWITCH's, at each rate."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        desk = Desk(stack.enter_context(on_freeswitch(folder, AGENTS)))
+        stack.enter_context(desk)
+        desk.calls(5.0, 20)  # the first calls import and compile
+        desk.problems.clear()
+        for rate in rates:
+            yield at_rate(desk, rate, rounds)
+
+
+def at_rate(desk: Desk, rate: float, rounds: int) -> Figure:
+    """The figure at one rate: both sides are measured by the same calls."""
+    costs = [desk.calls(rate, round(rate * SECONDS)) for _ in range(rounds)]
+    app, freeswitch = (statistics.median(side) for side in zip(*costs, strict=True))
+    problems = f", {len(desk.problems)} PROBLEMS: {desk.problems[:3]}" if desk.problems else ""
+    desk.problems.clear()
+    return Figure(
+        2,
+        f"desk call, {rate:g} calls/s{problems}",
+        app,
+        "ms",
+        "FreeSWITCH",
+        freeswitch,
+        at_most=0.25,
+    )
+
+
+if __name__ == "__main__":
+    from tests.bench import output
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rates", nargs="+", type=float, default=RATES)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    given = parser.parse_args()
+    for found in run(given.rates, given.rounds):
+        print(output.line(found), flush=True)
