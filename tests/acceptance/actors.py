@@ -254,6 +254,8 @@ class Agent:
     def listens(self, after: int | None = None) -> Stream:
         """Open her event stream (``after``: again, from that event on); what she hears is of it."""
         self.stops_listening()
+        # It asks the database, behind all that has happened: else the stream might begin with it.
+        self.client.get("/readyz")
         self._stream = Stream(self.client.address, self.client.token, after)
         self._stream.hears("calls")
         return self._stream
