@@ -4,12 +4,16 @@ Nobody's call hangs on the app: callers run on in the dialplan's loop, conversat
 What the dialplan alone does for them, the announcement too, is shown in test_dialplan.py.
 """
 
+import socket
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from .actors import Agent, Callers, Desk
 from .app import App
+from .switches.base import Switch
+from .wait import wait_until
 
 BACK = 10.0
 """How long the dialplan may take to bring a caller back, in seconds."""
@@ -93,3 +97,44 @@ def test_who_hangs_up_meanwhile_is_gone_when_it_is_back(
     desk.sees_nothing()
     assert [desk.sees(caller, "hungup")["state"] for caller in (waiting, spoken)]
     anna.is_free()
+
+
+@contextmanager
+def nobody_answers_at(address: str) -> Iterator[None]:
+    """The address neither takes connections nor refuses them, like a machine that is gone: the
+    kernel drops what comes for a listener whose queue is full."""
+    host, _, port = address.rpartition(":")
+    with socket.create_server((host, int(port)), backlog=0):
+        waiting = [socket.socket() for _ in range(3)]
+        for one in waiting:
+            one.setblocking(False)
+            with suppress(BlockingIOError):
+                one.connect((host, int(port)))
+        try:
+            yield
+        finally:
+            for one in waiting:
+                one.close()
+
+
+def has_heard_it_ring(switch: Switch, caller: str) -> bool:
+    """Whether the caller's phone was told that it rings, and she is still there."""
+    dump = switch.api(f"uuid_dump {caller}")
+    rang = dump.partition("Caller-Channel-Progress-Time: ")[2].split("\n")[0]
+    return rang not in ("", "0")
+
+
+def test_an_address_that_does_not_answer_lets_the_caller_hear_it_ring(
+    a_caller: Callers, anna: Agent, away: App, switch: Switch
+):
+    away.stop()
+    with nobody_answers_at(switch.outbound_address):
+        caller = a_caller.calls()
+        wait_until(lambda: has_heard_it_ring(switch, caller.id), promise="it rings")
+        # The way to fsapp is being tried, and nothing is played meanwhile.
+        assert caller.line.is_alive()
+        caller.hears("silence")
+    away.start()
+    caller.is_queued(limit=BACK + 5.0)
+    anna.picks_up(caller)
+    anna.speaks_with(caller)
