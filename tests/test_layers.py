@@ -22,6 +22,8 @@ KNOWS = {
     "waiting": set(),
     "desk": {"calls", "switch", "store", "waiting"},
     "lab": set(),
+    # A program of its own: it knows the documents, and nothing of how they come about.
+    "client": {"calls"},
     "setting_kinds": {"calls"},
     "settings": {"setting_kinds", "calls"},
     "shipped": set(),

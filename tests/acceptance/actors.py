@@ -4,7 +4,7 @@ Their verbs read like the use case. A verb without "tries" or "asks" in its name
 it worked. Whatever an actor waits for has a limit and names what was seen last (wait.py).
 """
 
-from typing import Any
+from typing import Any, cast
 
 from .client import Answer, Client
 from .desk import Call, Desk
@@ -172,8 +172,7 @@ class Agent:
     def comes_to_work(self, desk: Desk, switch: Switch) -> "Agent":
         """Turn to the app that runs now."""
         if self.client.address != desk.app.address:
-            self.client.close()
-            self.client.address = desk.app.address
+            self.client.moves_to(desk.app.address)
         self._desk, self._switch = desk, switch
         return self
 
@@ -214,22 +213,22 @@ class Agent:
 
     def picks_up(self, call: Any = None) -> Call:
         """Pick up this call, or the next one; the call object."""
-        return self.does("pickup", call).call
+        return cast(Call, self.client.pickup(None if call is None else id_of(call)))
 
     def parks(self, call: Any = None) -> Call:
-        return self.does("park", call).call
+        return cast(Call, self.client.park(None if call is None else id_of(call)))
 
     def unparks(self, call: Any) -> Call:
-        return self.does("unpark", call).call
+        return cast(Call, self.client.unpark(id_of(call)))
 
     def hangs_up(self, call: Any = None) -> Call:
-        return self.does("hangup", call).call
+        return cast(Call, self.client.hangup(None if call is None else id_of(call)))
 
     def dials(self, extension: str, *, key: str = "") -> Call:
-        return self.does("originate", key=key, extension=extension).call
+        return cast(Call, self.client.originate(extension, key=key or None))
 
     def transfers(self, source: Any) -> dict[str, Any]:
-        return self.does("transfer", source).document
+        return cast("dict[str, Any]", self.client.transfer(id_of(source)))
 
     def is_refused(
         self, refused: Refused, verb: str, call: Any = None, **parameters: Any
@@ -278,10 +277,7 @@ class Agent:
 
     def is_now(self) -> dict[str, Any]:
         """Her agent object."""
-        answer = self.client.get("/agent")
-        assert answer.code == 200, str(answer)
-        agent: dict[str, Any] = answer.document["agent"]
-        return agent
+        return cast("dict[str, Any]", self.client.agent())
 
     def is_free(self, limit: float = LIMIT) -> None:
         """Wait until she is idle, with neither a current nor a parked call."""

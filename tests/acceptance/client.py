@@ -1,21 +1,22 @@
-"""HTTP as an agent's client speaks it: the standard library, one keep-alive connection an actor.
+"""HTTP as an agent's client speaks it: `fsapp.client`, and what only tests want to see of answers.
 
-Nothing here knows how the app works, so that a fault in it cannot hide itself; every answer is held
-to what `GET /openapi.json` says of it.
+Every answer is held to what `GET /openapi.json` says of it.
 """
 
 import contextlib
 import http.client
 import json
-import select
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.message import Message
 from typing import Any
 from urllib.parse import urlencode
 
+import fsapp.client
+from fsapp.client import Response, Unreachable
+from fsapp.client.connections import Connections
 from fsapp.web.openapi import description
 from tests.described import Description
 
@@ -25,8 +26,7 @@ DESCRIBED = Description(description())
 LIMIT = 40.0
 """No request may hang: longer than the longest ring, shorter than a test's own limit."""
 
-IDLE = 3.0
-"""A server closes idle keep-alive connections after a while; ours are given up before that."""
+NOWHERE = "nowhere.invalid"
 
 
 @dataclass(frozen=True)
@@ -58,17 +58,27 @@ class Answer:
         return f"{self.code} {self.body[:600].decode('utf-8', 'replace')}"
 
 
-@dataclass
-class Client:
-    """A client at ``address`` ("host:port"); requests at the same time take connections each.
+class Client(fsapp.client.Client):
+    """A client at ``address`` ("host:port"), which may change.
 
-    Without ``checks`` answers are not held to the description: where time is measured.
+    Its own methods answer documents and raise refusals; these here answer whatever comes. Without
+    ``checks`` answers are not held to the description: where time is measured.
     """
 
-    address: str
-    token: str | None = None
-    checks: bool = True
-    _idle: list[tuple[float, http.client.HTTPConnection]] = field(default_factory=list)
+    def __init__(self, address: str, token: str | None = None, *, checks: bool = True) -> None:
+        self.checks = checks
+        self._address = address
+        super().__init__(f"http://{address or NOWHERE}", token, timeout=LIMIT)
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    def moves_to(self, address: str) -> None:
+        """Turn to another app."""
+        self.close()
+        self._address = address
+        self._connections = Connections(f"http://{address}", LIMIT, None)
 
     def get(self, path: str, **parameters: object) -> Answer:
         """GET with ``parameters`` in the query string."""
@@ -87,56 +97,25 @@ class Client:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One request; the token goes along unless ``headers`` have an Authorization."""
+        """One request; the token goes along unless ``headers`` have an Authorization. What goes
+        wrong on the way is raised as it was."""
         if query:
             path = f"{path}?{query if isinstance(query, str) else urlencode(query)}"
-        sent = dict(headers or {})
-        if self.token is not None:
-            sent.setdefault("Authorization", f"Bearer {self.token}")
-        began = time.monotonic()
-        connection = self._connection()
         try:
-            connection.request(method, path, body=body, headers=sent)
-            response = connection.getresponse()
-            content = response.read()
-        except BaseException:
-            connection.close()
-            raise
-        answer = Answer(response.status, response.headers, content, time.monotonic() - began)
-        self._give_back(connection, response)
+            return answer_of(self.send(method, path, body, headers))
+        except Unreachable as error:
+            raise error.__cause__ or error from error
+
+    def send(self, method: str, path: str, *arguments: Any, **named: Any) -> Response:
+        """As `fsapp.client` does, for all that it asks; the answer must be as described."""
+        response = super().send(method, path, *arguments, **named)
         if self.checks:
-            is_as_described(method, path, answer)
-        return answer
-
-    def close(self) -> None:
-        """Close every connection that waits to be used again."""
-        while self._idle:
-            self._idle.pop()[1].close()
-
-    def _connection(self) -> http.client.HTTPConnection:
-        with contextlib.suppress(IndexError):
-            while True:
-                used, connection = self._idle.pop()
-                if time.monotonic() - used < IDLE and not closed_by_server(connection):
-                    return connection
-                connection.close()
-        connection = http.client.HTTPConnection(self.address, timeout=LIMIT)
-        connection.connect()
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
-
-    def _give_back(
-        self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse
-    ) -> None:
-        if response.will_close:
-            connection.close()
-        else:
-            self._idle.append((time.monotonic(), connection))
+            is_as_described(method, path, answer_of(response))
+        return response
 
 
-def closed_by_server(connection: http.client.HTTPConnection) -> bool:
-    """Whether an idle connection has something to read, which can only be its end."""
-    return bool(select.select([connection.sock], [], [], 0)[0])
+def answer_of(response: Response) -> Answer:
+    return Answer(response.status, response.headers, response.body, response.seconds)
 
 
 def is_as_described(method: str, path: str, answer: Answer) -> None:

@@ -3,7 +3,9 @@
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, cast
+
+from fsapp.client import Refused
 
 from .app import App
 from .client import Client
@@ -25,16 +27,10 @@ class Desk:
         self.pending: list[Pending] = []
 
     def calls(self) -> list[Call]:
-        return self._calls("/call/list")
+        return cast("list[Call]", self.client.calls())
 
     def queue(self) -> list[Call]:
-        return self._calls("/call/queue")
-
-    def _calls(self, path: str) -> list[Call]:
-        answer = self.client.get(path)
-        assert answer.code == 200, str(answer)
-        calls: list[Call] = answer.document["calls"]
-        return calls
+        return cast("list[Call]", self.client.queue())
 
     def ids(self) -> list[str]:
         """Ids of the live calls, sorted."""
@@ -42,11 +38,12 @@ class Desk:
 
     def call(self, call: Any) -> Call | None:
         """The call as `/call/state` shows it, None when it does not exist."""
-        answer = self.client.get("/call/state", call_id=id_of(call))
-        if answer.code == 404:
+        try:
+            return cast(Call, self.client.call(id_of(call)))
+        except Refused as refusal:
+            if refusal.error != "call-not-found":
+                raise
             return None
-        assert answer.code == 200, str(answer)
-        return answer.call
 
     def sees(self, call: Any, state: str, limit: float = LIMIT) -> Call:
         """Wait until the call is in ``state``; the call object."""
@@ -81,10 +78,7 @@ class Desk:
         return sorted(row["uuid"] for row in self.switch.channels())
 
     def agents(self) -> list[dict[str, Any]]:
-        answer = self.client.get("/agent/list")
-        assert answer.code == 200, str(answer)
-        agents: list[dict[str, Any]] = answer.document["agents"]
-        return agents
+        return cast("list[dict[str, Any]]", self.client.agents())
 
     def picture(self) -> dict[str, Any]:
         """All there is to see: a refusal leaves it as it was."""

@@ -1,57 +1,42 @@
-"""A client of `GET /events`: the standard library, nothing of the app's own code."""
+"""One connection of `GET /events`: `fsapp.client`'s, which here does not come back by itself.
 
-import http.client
-import json
-from dataclasses import dataclass
-from typing import Any
+Every event is held to what `GET /openapi.json` says of it.
+"""
+
+from collections import deque
+
+from fsapp.client import Client, Event, Unreachable
 
 from .client import DESCRIBED
 
 LIMIT = 10.0
 
-
-@dataclass(frozen=True)
-class Event:
-    """One event as it was sent: its name, its number if it has one, its data."""
-
-    name: str
-    number: int | None
-    data: dict[str, Any]
+__all__ = ["Event", "Stream"]
 
 
 class Stream:
-    """One open stream; ``last`` is what the next `Last-Event-ID` would be."""
+    """One open stream, which has begun to tell."""
 
     def __init__(self, address: str, token: str | None, after: int | None = None) -> None:
-        self.connection = http.client.HTTPConnection(address, timeout=LIMIT)
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        if after is not None:
-            headers["Last-Event-ID"] = str(after)
-        self.connection.request("GET", "/events", headers=headers)
-        self.response = self.connection.getresponse()
-        assert self.response.status == 200, self.response.read()
-        self.last: int | None = after
+        self._events = Client(f"http://{address}", token).events(after, silence=LIMIT, patience=0)
+        self._heard = deque([self._next()])
+
+    @property
+    def last(self) -> int | None:
+        """What the next `Last-Event-ID` would be."""
+        return self._events.last
 
     def next(self) -> Event:
         """The next event; EOFError when the stream ends, TimeoutError when there is none."""
-        fields: dict[str, str] = {}
-        while True:
-            line = self.response.readline()
-            if not line:
-                raise EOFError("the stream has ended")
-            name, _, value = line.decode("utf-8").rstrip("\n").partition(":")
-            if name:
-                fields[name] = value.removeprefix(" ")
-            elif line == b"\n":
-                if "id" in fields:
-                    self.last = int(fields["id"])
-                if "data" in fields:
-                    return self._event(fields)
-                fields = {}
+        return self._heard.popleft() if self._heard else self._next()
 
-    def _event(self, fields: dict[str, str]) -> Event:
-        number = int(fields["id"]) if "id" in fields else None
-        event = Event(fields["event"], number, json.loads(fields["data"]))
+    def _next(self) -> Event:
+        try:
+            event = next(self._events)
+        except Unreachable as error:
+            if isinstance(error.__cause__, TimeoutError):
+                raise TimeoutError from error
+            raise EOFError("the stream has ended") from error
         fault = DESCRIBED.event_fault(event.name, event.data)
         assert fault is None, f"{event}: {fault}"
         return event
@@ -69,5 +54,4 @@ class Stream:
             heard.append(event.name)
 
     def close(self) -> None:
-        self.response.close()
-        self.connection.close()
+        self._events.close()

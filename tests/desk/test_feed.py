@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from fsapp import client
 from fsapp.calls.agent import Agent
 from fsapp.desk import feed as feed_module
 from fsapp.desk.feed import Feed
@@ -22,18 +23,25 @@ BOTH = Agent("both", "Both", "user/1104", organizations=frozenset({1, 2}))
 
 
 class Picture:
-    """A client: it keeps what it was told, by the rules of docs/http.md."""
+    """A client: what it was told is kept by ``fsapp.client``."""
 
     def __init__(self, hall: Hall, agent: Agent) -> None:
         self.hall = hall
         self.agent = agent
-        self.calls: dict[str, dict[str, Any]] = {}
-        self.agents: dict[str, dict[str, Any]] = {}
+        self._kept: Any = client.Picture(cast(Any, None))
         self.names: list[str] = []
         self.numbers: list[int] = []
 
+    @property
+    def calls(self) -> dict[str, dict[str, Any]]:
+        return cast("dict[str, dict[str, Any]]", self._kept.calls)
+
+    @property
+    def agents(self) -> dict[str, dict[str, Any]]:
+        return cast("dict[str, dict[str, Any]]", self._kept.agents)
+
     def read_lists(self) -> None:
-        self.calls, self.agents = self.hall.lists(self.agent)
+        self._kept.calls, self._kept.agents = self.hall.lists(self.agent)
 
     def told(self, text: bytes | None) -> None:
         for block in (text or b"").decode().split("\n\n")[:-1]:
@@ -46,16 +54,7 @@ class Picture:
     def _apply(self, name: str, data: dict[str, Any]) -> None:
         assert data["event"] == name
         assert DESCRIBED.event_fault(name, data) is None
-        if name == "calls":
-            for call_id, keys in data["calls"].items():
-                if call_id in self.calls:
-                    self.calls[call_id].update(keys)
-        elif "agent" in data:
-            self.agents[data["agent"]["id"]] = data["agent"]
-        elif data["call"]["state"] == "hungup":
-            self.calls.pop(data["call"]["id"], None)
-        else:
-            self.calls[data["call"]["id"]] = data["call"]
+        self._kept.apply(data)
 
 
 class Hall:
