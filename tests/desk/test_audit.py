@@ -120,6 +120,14 @@ def test_not_every_channel_that_bears_our_mark_should_be_a_call(
     assert look.finds() == stuck()
 
 
+def test_a_channel_that_connects_meanwhile_is_not_stuck(rig: Rig, audit: Audit) -> None:
+    stray = channel("stray", fsapp_state="queued")
+    look = Look(rig, audit, stray).says("uuid_getvar stray fsapp_app", OURS)
+    wait_until(lambda: rig.control.heard("uuid_dump stray"), "nobody asks what it is")
+    rig.connects("stray")
+    assert look.dumps(stray).finds() == stuck()
+
+
 def test_a_channel_that_ends_meanwhile_is_not_stuck(rig: Rig, audit: Audit) -> None:
     look = Look(rig, audit, channel("stray")).says("uuid_getvar stray fsapp_app", OURS)
     assert look.says("uuid_dump stray", "-ERR No such channel!").finds() == stuck()

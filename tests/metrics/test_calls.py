@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fsapp.calls.call import State
@@ -223,10 +225,26 @@ def test_nothing_is_remembered_of_calls_that_have_ended(rig: Rig, figures: Readi
     rig.control.answer(f"uuid_kill {leg}")
     asked.refusal()
     rig.hangs_up(CALLER)
+    assert remembered(rig) == set()
+
+
+def test_nor_of_a_call_whose_conversation_was_corrected_away(rig: Rig, figures: Reading) -> None:
+    rig.connects(CALLER)
+    live = rig.board.calls[CALLER]
+    with rig.board.turn() as turn:
+        rig.board.happen(turn, live, Happening.CLAIM, agent="ann")
+        rig.board.happen(turn, live, Happening.BRIDGE, channel="leg")
+        waiting = replace(live.call, state=State.QUEUED, assigned_to=None)
+        rig.board.correct(turn, live, waiting)
+    rig.hangs_up(CALLER)
+    assert remembered(rig) == set()
+
+
+def remembered(rig: Rig) -> set[str]:
+    """Ids of the calls of which the tally remembers something."""
     tally = rig.board.tally
     assert isinstance(tally, CallTally)
-    assert not tally._claimed
-    assert not tally._joined
+    return {*tally._claimed, *tally._joined}
 
 
 def test_a_claim_that_is_not_put_on_record_is_none(rig: Rig, figures: Reading) -> None:

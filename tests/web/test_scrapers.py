@@ -196,6 +196,7 @@ def test_the_files_token_opens_nothing_else(closed: Served) -> None:
 
 def test_being_let_in_by_address_opens_nothing_else(opened: Served) -> None:
     assert opened.ask("/call/list").status == 401
+    assert opened.ask("/nowhere").status == 401
 
 
 def test_guessing_the_files_token_is_slowed_down_like_any_other(closed: Served) -> None:
