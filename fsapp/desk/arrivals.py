@@ -11,6 +11,7 @@ from fsapp.desk.board import LegPhase, LiveCall, Turn
 from fsapp.desk.bridges import Bridges, waiting_variables
 from fsapp.desk.context import Context
 from fsapp.desk.endings import SETTLE_SECONDS, Endings
+from fsapp.desk.fetches import Fetches
 from fsapp.desk.kept import first_seen, identity, is_customer, parked_at, rebuilt
 from fsapp.desk.legs import Legs
 from fsapp.desk.music import Music
@@ -27,7 +28,14 @@ class Arrivals:
     """Says what a channel that connects means."""
 
     def __init__(
-        self, context: Context, legs: Legs, bridges: Bridges, endings: Endings, music: Music
+        self,
+        context: Context,
+        legs: Legs,
+        bridges: Bridges,
+        endings: Endings,
+        *,
+        music: Music,
+        fetches: Fetches,
     ) -> None:
         self._context = context
         self._board = context.board
@@ -35,6 +43,7 @@ class Arrivals:
         self._bridges = bridges
         self._endings = endings
         self._music = music
+        self._fetches = fetches
 
     def connected(self, turn: Turn, channel: Channel, connection: Connection) -> None:
         """By its uuid: an agent's leg, a call we know, or a new caller."""
@@ -114,7 +123,8 @@ class Arrivals:
         if live.connection is not None:
             live.connection.superseded = True
             live.superseded.append(live.connection)
-        live.connection, live.away, live.alone_since = connection, False, None
+        live.connection, live.alone_since = connection, None
+        self._fetches.arrived(live, channel)
         self._music.stopped(live)
         if live.call.state is State.TRANSFERRED and live.call.overflowed_at and not live.ending:
             # She was sent on, and where she was sent to has led her back.

@@ -16,7 +16,8 @@ from fsapp.calls.refusals import Refusal, bridge_failed, call_not_found
 from fsapp.calls.table import Happening
 from fsapp.desk.board import AgentStatus, Leg, LegPhase, LiveCall, Request, Turn
 from fsapp.desk.bridges import Bridges, waiting_variables
-from fsapp.desk.context import RETURN_POINT, Context
+from fsapp.desk.context import Context
+from fsapp.desk.fetches import Fetches
 from fsapp.desk.legs import Legs
 from fsapp.desk.music import Music
 from fsapp.switch import commands
@@ -38,8 +39,11 @@ SETTLE_SECONDS = 2.0
 class Endings:
     """Ends calls; told when channels have ended."""
 
-    def __init__(self, context: Context, legs: Legs, bridges: Bridges, music: Music) -> None:
+    def __init__(
+        self, context: Context, legs: Legs, bridges: Bridges, music: Music, fetches: Fetches
+    ) -> None:
         self._context = context
+        self._fetches = fetches
         self._board = context.board
         self._legs = legs
         self._bridges = bridges
@@ -141,9 +145,8 @@ class Endings:
             waits = live.call.state is State.SPEAKING and live.lost_leg and not live.ending
             way = self._context.way_to(live)
             if waits and way is not None:
-                context = live.call.context
-                turn.post(way, commands.api_transfer(live.call.id, RETURN_POINT, context))
                 self._back_to_queue(turn, live)
+                self._fetches.fetch(turn, live, way)
 
     def _back_to_queue(self, turn: Turn, live: LiveCall) -> None:
         live.lost_leg = False

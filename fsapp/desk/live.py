@@ -138,6 +138,8 @@ class LiveCall:
     alone_since: float | None = None
     fetched: float = 0.0
     """When it was last told to come back (Unix seconds)."""
+    mark: str = ""
+    """What its channel carries once it has come for that (fetches.py); empty: it has."""
     restored: bool = False
     """Whether all that is known of its channel is what an earlier process left behind."""
     _subject: Subject | None = None

@@ -9,6 +9,7 @@ from fsapp.desk.bridges import Bridges
 from fsapp.desk.census import SOON_SECONDS, Census
 from fsapp.desk.context import Context
 from fsapp.desk.endings import Endings
+from fsapp.desk.fetches import Fetches
 from fsapp.desk.forgotten import Forgotten
 from fsapp.desk.legs import Legs
 from fsapp.desk.music import Music
@@ -27,10 +28,18 @@ class Parts:
         self.legs = Legs(context)
         self.music = Music(context)
         self.bridges = Bridges(context, self.legs, self.music)
-        self.endings = Endings(context, self.legs, self.bridges, self.music)
+        self.fetches = Fetches(context, self.bridges)
+        self.endings = Endings(context, self.legs, self.bridges, self.music, self.fetches)
         self.transfers = Transfers(context, self.legs, self.bridges, self.music)
-        self.arrivals = Arrivals(context, self.legs, self.bridges, self.endings, self.music)
-        self.reconciliation = Reconciliation(context, self.legs, self.endings)
+        self.arrivals = Arrivals(
+            context,
+            self.legs,
+            self.bridges,
+            self.endings,
+            music=self.music,
+            fetches=self.fetches,
+        )
+        self.reconciliation = Reconciliation(context, self.legs, self.endings, self.fetches)
         self.census = Census(context, self.legs, self.endings, self.reconciliation)
         self.forgotten = Forgotten(context, self.bridges, self.music)
         self.endings.transfer_broken = self.transfers.broken

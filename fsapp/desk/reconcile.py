@@ -24,8 +24,9 @@ from fsapp.calls.table import Happening
 from fsapp.calls.text import CALL_ID
 from fsapp.desk.board import Board, Leg, LiveCall, Turn
 from fsapp.desk.bridges import conversation_variables
-from fsapp.desk.context import RETURN_POINT, Context
+from fsapp.desk.context import Context
 from fsapp.desk.endings import Endings
+from fsapp.desk.fetches import Fetches
 from fsapp.desk.kept import app_of, is_customer, parked_at, rebuilt
 from fsapp.desk.legs import Legs
 from fsapp.desk.restore import take_in_leg
@@ -62,8 +63,9 @@ class Look(Enum):
 class Reconciliation:
     """Looks at FreeSWITCH's channels over the control connection."""
 
-    def __init__(self, context: Context, legs: Legs, endings: Endings) -> None:
+    def __init__(self, context: Context, legs: Legs, endings: Endings, fetches: Fetches) -> None:
         self._context = context
+        self._fetches = fetches
         self._board: Board = context.board
         self._legs = legs
         self._endings = endings
@@ -152,6 +154,7 @@ class _Comparison:
     ) -> None:
         self._context, self._board = parent._context, parent._board
         self._legs, self._endings = parent._legs, parent._endings
+        self._fetches = parent._fetches
         self._turn, self._control = turn, control
         self._app, self._look = parent._app, look
         self._seen = {uuid: channel for uuid, channel in seen.items() if not channel.ended}
@@ -340,10 +343,7 @@ class _Comparison:
         if call.state is State.RINGING and not channel.answered:
             self._found["still ringing"] += 1
         elif call.state in COMES_BACK and self._look is not Look.FIRST and self._may_fetch(live):
-            # With five failed attempts behind her she would hear the fallback to its end first.
-            self._post(commands.api_set(call.id, {"fsapp_attempts": ""}))
-            self._post(commands.api_transfer(call.id, RETURN_POINT, call.context))
-            live.fetched = self._board.clock.now()
+            self._fetches.fetch(self._turn, live, self._control)
             self._found["fetched"] += 1
 
     def _may_fetch(self, live: LiveCall) -> bool:

@@ -56,7 +56,7 @@ class Transfer(Verbs):
     def _is_here(self, source: LiveCall) -> None:
         """FreeSWITCH tells of the bridge on the source's own connection. While she is on her way
         back to one nobody would be told, and the two would be joined and on record as apart."""
-        if source.connection is None:
+        if source.connection is None or source.away:
             why = f"{source.call.id} is on its way back from FreeSWITCH's dialplan"
             raise dependency_unavailable(why, source.call.document())
 

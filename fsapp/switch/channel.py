@@ -36,6 +36,7 @@ _VARIABLES = (
     "fsapp_head",
     "fsapp_handled_by",
     "fsapp_parked_at",
+    "fsapp_fetched",
     "fsapp_cm_id",
     "fsapp_caller_id",
     "fsapp_caller_name",

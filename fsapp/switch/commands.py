@@ -74,6 +74,7 @@ UNUSED_EVENTS = (
 _UUID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _VALUE = re.compile(r"[\w.:/@+*# -]*")
+_MARK = re.compile(r"[0-9a-z]{1,32}")
 _WORD = re.compile(r"[\w.:@+*#-]+")
 _CAUSE = re.compile(r"[A-Z0-9_]+")
 _ADDRESS = re.compile(r"[\w.:\[\]|-]+")
@@ -232,6 +233,13 @@ def api_transfer(uuid: str, extension: str, context: str) -> str:
     """Sends the channel to an extension of the XML dialplan."""
     target = f"{_match(_WORD, extension, 'an extension')} XML {_match(_WORD, context, 'a context')}"
     return f"api uuid_transfer {_uuid(uuid)} {target}\n\n"
+
+
+def api_transfer_marked(uuid: str, variable: str, mark: str, extension: str, context: str) -> str:
+    """As :func:`api_transfer`; on the way, and not before, the channel's variable is set."""
+    there = f"{_match(_WORD, extension, 'an extension')} XML {_match(_WORD, context, 'a context')}"
+    name, value = _match(_NAME, variable, "a variable"), _match(_MARK, mark, "a mark")
+    return f"api uuid_transfer {_uuid(uuid)} 'set:{name}={value},transfer:{there}' inline\n\n"
 
 
 def api_transfer_to_socket(uuid: str, address: str) -> str:

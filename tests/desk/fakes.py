@@ -352,6 +352,8 @@ class Rig:
         self.calls = Calls(store, "test")
         self.board = Board(self.calls, self.clock, limits=self._limits)
         self.control = FakeConnection("control")
+        self.every = [self.control]
+        """All connections there ever were."""
         self.switch: Any = SimpleNamespace(connection=self.control, failure=None)
         self.parts = Parts(Context(self.board, self.switch, self._options))
         self.handler = EventHandler(self.parts)
@@ -382,19 +384,28 @@ class Rig:
     ) -> FakeConnection:
         """A channel connects, for the first time or again."""
         connection = FakeConnection(uuid)
+        own = {"fsapp_fetched": self.mark(uuid)} if destination == RETURN_POINT else {}
         known: dict[str, Any] = {
             "destination": destination,
             "caller_number": "2045550100",
             "caller_name": "Cal",
             "context": "public",
             "answered": True,
-            "variables": dict(variables or {}),
+            "variables": {**own, **(variables or {})},
         }
         channel = Channel(uuid, **{**known, **facts})
         self.lines[uuid] = connection
+        self.every.append(connection)
         self.handler.connected(channel, cast(Connection, connection))
         connection.flush()
         return connection
+
+    def mark(self, uuid: str) -> str:
+        """What the way that the latest fetch sent the channel has left on it."""
+        pattern = rf"uuid_transfer {uuid} 'set:fsapp_fetched=(\w+),"
+        sent = (text for line in self.every for text in line.sent)
+        marks = [found for text in sent for found in re.findall(pattern, text)]
+        return marks[-1] if marks else ""
 
     def returns(self, uuid: str = CALLER) -> FakeConnection:
         """A channel we know comes (back) from the dialplan on a new connection."""
@@ -442,6 +453,7 @@ class Rig:
 
     def switch_comes(self) -> None:
         self.control = FakeConnection("control")
+        self.every.append(self.control)
         self.switch.connection, self.switch.failure = self.control, None
         self.handler.switch_came_up()
 

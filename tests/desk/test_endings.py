@@ -96,7 +96,7 @@ def test_a_caller_who_does_not_come_back_by_herself_is_fetched(rig: Rig) -> None
     line = rig.lines[CALLER]
     rig.hangs_up(leg, ACCIDENT)
     rig.clock.advance(SETTLE_SECONDS)
-    line.answer(f"uuid_transfer {CALLER} fsapp_return XML public")
+    line.answer(f"uuid_transfer {CALLER} 'set:fsapp_fetched")
     assert rig.place() == "queue"
     rig.returns()
     assert rig.hears() == "local_stream://queue"
@@ -164,7 +164,7 @@ def test_a_leg_lost_from_a_caller_without_connection_brings_her_back(rig: Rig) -
     rig.lost(rig.lines[CALLER])
     rig.hangs_up(leg, ACCIDENT)
     rig.clock.advance(SETTLE_SECONDS)
-    rig.control.answer(f"uuid_transfer {CALLER} fsapp_return")
+    rig.control.answer(f"uuid_transfer {CALLER} 'set:fsapp_fetched")
     rig.returns()
     assert rig.place() == "queue"
     rig.check()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from fsapp.calls.call import State
-from tests.desk.fakes import ANN, BOB, CALLER, OPTIONS, FakeConnection, Rig, channel
+from tests.desk.fakes import ANN, BOB, CALLER, OPTIONS, Asked, FakeConnection, Rig, channel
 
 LEG = "leg"
 LOST = ("answered_at", "bridged_at", "waited")
@@ -20,6 +20,9 @@ def leg(partner: str = "", agent: str = "ann", uuid: str = LEG, **facts: bool) -
 
 def customer(partner: str = "", uuid: str = CALLER, **variables: str) -> dict[str, str]:
     return channel(uuid, partner, **{"fsapp_state": "queued", "socket_resume": "true", **variables})
+
+
+FETCH = f"uuid_transfer {CALLER} 'set:fsapp_fetched="
 
 
 def claimed(rig: Rig) -> None:
@@ -91,12 +94,67 @@ def test_who_waits_is_fetched_once(rig: Rig) -> None:
     rig.crashes()
     rig.sees(customer())
     rig.control.expect(f"uuid_setvar_multi {CALLER} fsapp_attempts=")
-    rig.control.expect(f"uuid_transfer {CALLER} fsapp_return XML public")
+    rig.control.expect(FETCH)
     rig.looks_again(customer())
     assert rig.control.heard("uuid_transfer") == 2, "and again when she has not come for long"
     rig.returns()
     rig.clock.advance(30)
     assert rig.control.heard("uuid_transfer") == 2
+    rig.check()
+
+
+def joined_as_she_comes(rig: Rig) -> tuple[Asked, FakeConnection, str]:
+    """She is fetched, and has come by herself; Ann picks her up, and her phone is answered."""
+    rig.connects(CALLER)
+    rig.crashes()
+    rig.sees(customer())
+    line = rig.connects(CALLER, "fsapp_return", {"fsapp_fetched": ""})
+    asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
+    own = rig.rings(line)
+    rig.answers(own)
+    assert line.heard("uuid_bridge") == 0, "she will be taken away from here once more"
+    return asked, line, own
+
+
+def test_who_comes_by_herself_as_she_is_fetched_is_joined_once_she_comes_for_that(
+    rig: Rig,
+) -> None:
+    asked, first, own = joined_as_she_comes(rig)
+    line = rig.returns()
+    line.answer(f"uuid_bridge {CALLER} {own}")
+    rig.bridged(CALLER, own)
+    asked.answer()
+    assert first.heard("uuid_bridge") == 0
+    rig.check()
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_who_was_not_taken_away_by_the_fetch_is_joined_where_she_is(
+    rig: Rig, refused: bool
+) -> None:
+    asked, line, own = joined_as_she_comes(rig)
+    if refused:
+        rig.control.answer(FETCH, "-ERR No such channel!")
+    else:
+        rig.clock.advance(5)
+    line.answer(f"uuid_bridge {CALLER} {own}")
+    rig.bridged(CALLER, own)
+    asked.answer()
+    rig.check()
+
+
+def test_a_callee_who_comes_by_herself_as_she_is_fetched_is_joined_once(rig: Rig) -> None:
+    uuid, own = rig.dial()
+    rig.crashes()
+    known = {"fsapp_call": uuid, "fsapp_state": "ringing", "fsapp_owner": "ann"}
+    rig.sees(channel(uuid, **known), leg(uuid=own))
+    rig.answers(own)
+    first = rig.connects(uuid, "fsapp_return", {**known, "fsapp_fetched": ""})
+    line = rig.connects(uuid, "fsapp_return", known)
+    line.answer(f"uuid_bridge {uuid} {own}")
+    rig.bridged(uuid, own)
+    assert first.heard("uuid_bridge") == 0
+    assert rig.place(uuid) == "ann speaking"
     rig.check()
 
 
@@ -458,7 +516,7 @@ def test_who_is_wanted_before_she_is_back_is_fetched(rig: Rig) -> None:
     own = rig.rings(rig.control)
     rig.clock.advance(0.35)
     rig._shows([customer(), leg(uuid=own, answered=False)])
-    rig.control.expect(f"uuid_transfer {CALLER} fsapp_return")
+    rig.control.expect(FETCH)
     rig.returns()
     rig.answers(own)
     rig.lines[CALLER].answer(f"uuid_bridge {CALLER} {own}")

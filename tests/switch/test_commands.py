@@ -63,6 +63,11 @@ TEXTS = {
         commands.api_transfer(A, "fsapp_return", "public"),
         f"api uuid_transfer {A} fsapp_return XML public\n\n",
     ),
+    "transfer that leaves a mark": (
+        commands.api_transfer_marked(A, "fsapp_fetched", "0a1", "fsapp_return", "public"),
+        f"api uuid_transfer {A} 'set:fsapp_fetched=0a1,transfer:fsapp_return XML public' inline"
+        "\n\n",
+    ),
     "originate to the socket": (
         commands.bgapi_originate_to_socket(
             JOB,
