@@ -14,14 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports import free_port
+from tests.ports import free_port, takes_datagrams
 
 from ..shell import Shell, stub
 from ..shown import ROOT, blocks
 from .switches.base import wait_until
 from .switches.freeswitch import freeswitch_program
 from .switches.guard import guarded, let_go
-from .switches.sipp import port_is_taken
 
 pytestmark = pytest.mark.freeswitch_only("the guide is about FreeSWITCH's own files and fs_cli")
 
@@ -108,7 +107,7 @@ class Machine:
         """Phone 1000, which answers."""
         media = str(self.ports["media"])
         self._keep(self._sipp("phone", "phone", "-mp", media))
-        wait_until("the phone listens", lambda: port_is_taken(self.ports["phone"]))
+        wait_until("the phone listens", lambda: takes_datagrams(self.ports["phone"]))
 
     def register(self, user: str, password: str) -> None:
         address = f"127.0.0.1:{self.ports['phone']}"
