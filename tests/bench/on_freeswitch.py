@@ -75,6 +75,7 @@ class Stage:
         return subprocess.Popen(
             [
                 *("sipp", where, "-sf", str(scenario), "-i", "127.0.0.1", "-p", str(free_port())),
+                *("-cp", str(free_port())),
                 *("-mp", str(free_port()), "-buff_size", str(BUFFER), "-nostdin", *limits),
                 *("-r", f"{rate:g}", "-m", str(count), "-l", str(count)),
             ],
