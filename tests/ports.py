@@ -7,18 +7,24 @@ again after a restart finds it taken.
 
 import random
 import socket
+from collections import deque
 from pathlib import Path
 
 __all__ = ["free_address", "free_port", "takes_datagrams"]
 
 _OURS = range(10240, 20000)
+_given: deque[int] = deque(maxlen=500)
+"""Ports that this process was given lately: they are bound later than they were asked for."""
 
 
 def free_port() -> int:
     """A port nobody uses at the moment, for UDP and TCP."""
     while True:
         port = random.choice(_OURS)
+        if port in _given:
+            continue
         if not any(_is_taken(port, kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)):
+            _given.append(port)
             return port
 
 

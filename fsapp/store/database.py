@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -202,7 +202,8 @@ def check(database: sqlite_utils.Database, path: Path) -> None:
         raise DatabaseTrouble(
             f"{path} is damaged ({what}); restore a backup, or move the file away and start anew"
         )
-    ours = {migration.name for migration in MIGRATIONS.pending(sqlite_utils.Database(memory=True))}
+    with closing(sqlite_utils.Database(memory=True)) as none_yet:
+        ours = {migration.name for migration in MIGRATIONS.pending(none_yet)}
     newer = sorted({done.name for done in MIGRATIONS.applied(database)} - ours)
     if newer:
         raise DatabaseTrouble(

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -128,9 +129,14 @@ def test_why_not_writable_of_a_closed_database_is_said(path: Path) -> None:
 
 
 def test_asking_whether_it_is_writable_changes_nothing(database: Database, path: Path) -> None:
-    before = list(sqlite3.connect(path).iterdump())
+    before = dump(path)
     assert database.why_not_writable(LIMIT) is None
-    assert list(sqlite3.connect(path).iterdump()) == before
+    assert dump(path) == before
+
+
+def dump(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())
 
 
 # Locked by another process
@@ -459,7 +465,9 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
         database.execute("CREATE TABLE half (id)")
         raise sqlite3.OperationalError("no")
 
-    Database(path).open()
+    first = Database(path)
+    first.open()
+    first.close()
     MIGRATIONS(name="9998_breaks")(fails)
     monkeypatch.setattr(MIGRATIONS, "_migrations", list(MIGRATIONS._migrations))
     try:
@@ -468,7 +476,8 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
     finally:
         monkeypatch.undo()
         MIGRATIONS._migrations.pop()
-    tables = sqlite3.connect(path).execute("SELECT name FROM sqlite_master").fetchall()
+    with closing(sqlite3.connect(path)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
     assert ("half",) not in tables
 
 
