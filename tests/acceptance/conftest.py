@@ -48,7 +48,7 @@ SOUNDS = {"greeting": 1.5, "music": 0.5, "announcement": 0.5}
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--switch",
-        choices=("lab", "freeswitch"),
+        choices=("lab", "freeswitch", "running"),
         default="lab",
         help="the switch the acceptance suite runs on (default: lab)",
     )
@@ -126,6 +126,12 @@ def chosen_switch(config: pytest.Config) -> str:
     return str(config.getoption("switch", "lab"))
 
 
+def skip_without_files(config: pytest.Config) -> None:
+    """For tests that write a FreeSWITCH's configuration, and start it with that."""
+    if chosen_switch(config) == "running":
+        pytest.skip("a FreeSWITCH that runs already has its own files, which are not ours to spoil")
+
+
 def is_embedded(config: pytest.Config) -> bool:
     """Whether the app runs inside FreeSWITCH."""
     return bool(config.getoption("embedded", False))
@@ -136,6 +142,10 @@ def make_switch(name: str, *, embedded: bool) -> Switch:
         from .switches.lab import LabSwitch
 
         return LabSwitch()
+    if name == "running":
+        from .switches.running import RunningFreeSwitch
+
+        return RunningFreeSwitch()
     from .switches.freeswitch import FreeSwitch
 
     return FreeSwitch(embedded=embedded)
@@ -232,6 +242,7 @@ def stage(
     sounds: dict[str, str],
 ) -> Iterator[Stage]:
     """A deployment of its own for `fsapp doctor`, which is right."""
+    skip_without_files(request.config)
     try:
         built = build(
             tmp_path_factory.mktemp("stage"), chosen_switch(request.config), sounds["music"]

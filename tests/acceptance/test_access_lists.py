@@ -2,9 +2,15 @@
 
 import pytest
 
+from .conftest import skip_without_files
 from .switches.base import Switch
 
 pytestmark = pytest.mark.freeswitch_only("the lab switch has no access lists")
+
+
+@pytest.fixture(autouse=True)
+def own_files(request: pytest.FixtureRequest) -> None:
+    skip_without_files(request.config)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def inside(
 ) -> Iterator[Inside]:
     """Not started yet."""
     if switch.name != "freeswitch":
-        pytest.skip("only a real FreeSWITCH has mod_python3")
+        pytest.skip("needs a real FreeSWITCH of its own, with mod_python3")
     (tmp_path / "desk.db").write_bytes(prepared[0].read_bytes())
     own = FreeSwitch(embedded=True, settings_file=tmp_path / "inside.toml")
     settings: dict[str, dict[str, object]] = {

@@ -4,6 +4,7 @@ import pytest
 
 from .actors import Agent, Callers, Desk, Phone
 from .expect import phone_unavailable
+from .switches.base import Switch
 
 RINGS = 1
 """`phone.ring_timeout` and `dial.ring_timeout` here, in seconds: it is waited for."""
@@ -27,9 +28,9 @@ def test_the_callee_does_not_answer(anna: Agent, outside: Phone, desk: Desk):
     outside.is_quiet()
 
 
-def test_the_callee_does_not_exist(anna: Agent, desk: Desk):
+def test_the_callee_does_not_exist(anna: Agent, desk: Desk, switch: Switch):
     ended = desk.sees(anna.dials(ABSENT), "hungup")
-    assert ended["hangup_cause"] in ("UNALLOCATED_NUMBER", "NO_ROUTE_DESTINATION")
+    assert ended["hangup_cause"] in ("UNALLOCATED_NUMBER", switch.no_route)
 
 
 @pytest.mark.parametrize("failure", ["is_busy", "stays_silent"])

@@ -18,6 +18,7 @@ from tests.ports import free_port, takes_datagrams
 
 from ..shell import Shell, stub
 from ..shown import ROOT, blocks
+from .conftest import skip_without_files
 from .switches.base import wait_until
 from .switches.freeswitch import freeswitch_program
 from .switches.guard import guarded, let_go
@@ -134,7 +135,8 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
+def machine(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Machine]:
+    skip_without_files(request.config)
     program = freeswitch_program()
     example = program.parents[1] / "etc" / "freeswitch"
     if "default_password=1234" not in (example / "vars.xml").read_text("utf-8"):

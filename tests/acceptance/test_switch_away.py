@@ -26,6 +26,7 @@ BACK = 15.0
 @pytest.fixture
 def troubled(switch: Switch) -> Iterator[Switch]:
     """The switch; it runs again when the test is over."""
+    switch.needs_its_process()
     yield switch
     switch.thaw()
     switch.come_back()

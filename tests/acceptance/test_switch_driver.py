@@ -71,7 +71,7 @@ def test_a_caller_is_answered_hears_and_hangs_up(switch: Switch):
 
 def test_a_caller_nobody_takes_is_cut_off(switch: Switch):
     caller = switch.place_call("4711")
-    assert caller.wait_ended() == "NO_ROUTE_DESTINATION"
+    assert caller.wait_ended() == switch.no_route
 
 
 def test_the_switch_ends_a_call(switch: Switch):
@@ -229,7 +229,8 @@ def test_it_shows_its_dialplan_and_its_event_socket(switch: Switch):
     parameters = fromstring(switch.api(question)).iter("param")
     values = {parameter.get("name"): parameter.get("value") for parameter in parameters}
     port = switch.control_address.rpartition(":")[2]
-    assert (values["listen-ip"], values["listen-port"]) == ("127.0.0.1", port)
+    # What it listens at unless told.
+    assert (values["listen-ip"], values["listen-port"] or "8021") == ("127.0.0.1", port)
     assert values["password"] == switch.control_password
 
 

@@ -95,6 +95,8 @@ class Switch(Protocol):
     control_password: str
     outbound_address: str
     """Where the shipped dialplan's `socket` action connects to: the app has to listen there."""
+    no_route: str
+    """The cause with which a call to a number ends that nobody takes."""
 
     def start(self) -> None:
         """Start and wait until it takes calls. Raises SwitchUnavailable when it cannot be run."""
@@ -120,6 +122,9 @@ class Switch(Protocol):
 
     def reset(self) -> None:
         """Between tests: end every call, put every phone back to answering."""
+
+    def needs_its_process(self) -> None:
+        """Skip the test when freeze() and crash() cannot be done here."""
 
     def freeze(self) -> None:
         """Stop it in the middle of whatever it does (SIGSTOP): its connections stand."""
@@ -184,7 +189,11 @@ class EventSocketSwitch:
 
     control_address: str
     control_password: str
+    no_route = "NO_ROUTE_DESTINATION"
     _control: EventSocket | None = None
+
+    def needs_its_process(self) -> None:
+        """It is ours."""
 
     def settle(self) -> None:
         """What is asked of this switch is answered as things are: nothing to wait for."""

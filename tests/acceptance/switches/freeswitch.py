@@ -125,6 +125,9 @@ class FreeSwitch(EventSocketSwitch):
     def _launch(self) -> None:
         self._process = guarded(self._command(), self.directory, self._environment())
         wait_until("FreeSWITCH is ready", self._is_ready, READY_LIMIT, every=0.05)
+        self._begin_to_watch()
+
+    def _begin_to_watch(self) -> None:
         self._watch = ChannelWatch(self._connect())
         self._watch.start()
         self._warm_up()
