@@ -183,6 +183,9 @@ SCRAPE = f'-H "Authorization: Bearer $(cat {TOKEN_FILE})" http://127.0.0.1:4242/
 USERADD = "useradd --system --home-dir /var/lib/fsapp --shell /usr/sbin/nologin fsapp"
 BACKUP = "sqlite3 /var/lib/fsapp/fsapp.db \".backup '/var/lib/fsapp/backup.db'\""
 
+COMPOSE = "docker compose -f tests/lab/compose.yaml"
+NO_ENGINE = Why("needs a container engine and images; tests/lab/test_compose.py looks at the files")
+
 PLACES: dict[tuple[str, str], Scene | Why | Elsewhere] = {
     ("README.md", "make demo"): Why(
         "make test is what runs this test; tests/test_demo.py runs what make demo does"
@@ -207,6 +210,10 @@ PLACES: dict[tuple[str, str], Scene | Why | Elsewhere] = {
     ("docs/operations.md", "cd /opt/fsapp"): Why(
         "fetches another fsapp and restarts the machine's own"
     ),
+    ("docs/operations.md", "docker build --file conf/Dockerfile --tag fsapp ."): NO_ENGINE,
+    ("docs/lab.md", f"{COMPOSE} up --build --detach"): NO_ENGINE,
+    ("docs/lab.md", f"{COMPOSE} exec fsapp fsapp doctor --ring-phones"): NO_ENGINE,
+    ("docs/lab.md", f"{COMPOSE} run --build --rm acceptance"): NO_ENGINE,
     ("docs/soak.md", "make soak"): Why("hours long; tests/soak/ has its short form"),
     **{
         (block.document, block.first): Elsewhere("tests/acceptance/test_start_guide.py")
