@@ -23,18 +23,22 @@ from fsapp.calls.refusals import call_not_found
 from fsapp.calls.timeline import timeline
 from fsapp.desk.board import Board
 from fsapp.store.history import Figures, Filters, History, Place
+from fsapp.waiting import waiting
 
 __all__ = ["Reports", "filters_of", "place_of", "placed"]
 
 Parameters = Mapping[str, str]
 
 DEFAULT_PAGE = 100
+SETTLE_SECONDS = 0.5
+"""How long a report waits for changes that are on their way to the disk."""
 STEP_SECONDS = 900
 """One step of the day's picture: a quarter of an hour."""
 
 
 class Reports:
-    """Reads what is on record; ``board`` has the calls that have ended but are not yet."""
+    """Reads what is on record, once what has happened until now is (or the database is in trouble);
+    ``board`` has the calls that have ended but are not yet."""
 
     def __init__(self, board: Board, history: History) -> None:
         self._board = board
@@ -46,6 +50,7 @@ class Reports:
         if "organization" in parameters:
             organizations &= {int(parameters["organization"])}
         limit = int(parameters.get("limit", DEFAULT_PAGE))
+        self._settle()
         after = place_of(parameters["cursor"]) if "cursor" in parameters else None
         calls, place = self._history.page(filters_of(parameters), organizations, limit, after)
         return {
@@ -53,6 +58,11 @@ class Reports:
             "calls": [history_document(call) for call in calls],
             "next": placed(place),
         }
+
+    def _settle(self) -> None:
+        """Whom she was told has ended is in the history that she reads next."""
+        with waiting():
+            self._history.settle(SETTLE_SECONDS)
 
     def timeline(self, agent: Agent, parameters: Parameters) -> TimelineAnswer:
         """``GET /call/<call_id>/timeline``: who did what when, live calls included."""
@@ -62,6 +72,7 @@ class Reports:
         call = live.call if live is not None else self._board.find_ended(call_id)
         if call is None or not agent.serves(call.organization_id):
             raise call_not_found(call_id)
+        self._settle()
         entries = timeline(self._history.events(call_id, agent.organizations))
         return {"status": "success", "call": call.document(), "timeline": entries}
 
@@ -69,6 +80,7 @@ class Reports:
         """``GET /call/statistics``: today's inbound calls, by organization and by the quarter."""
         now = self._board.clock.now()
         since = _midnight(now)
+        self._settle()
         figures = self._history.figures(agent.organizations, since, now, STEP_SECONDS)
         by_organization: dict[int, list[Figures]] = defaultdict(list)
         by_step: dict[int, list[Figures]] = defaultdict(list)

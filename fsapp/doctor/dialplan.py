@@ -28,8 +28,8 @@ __all__ = [
 RETURN_POINT = "fsapp_return"
 _VARIABLE = re.compile(r"\$?\$\{([A-Za-z_]\w*)\}")
 _LITERAL = re.compile(r"\+?[0-9]{3,}")
-_QUIET = frozenset({"set", "export", "unset", "log", "info"})
-"""Applications that lead a call nowhere."""
+_QUIET = frozenset({"set", "export", "unset", "log", "info", "playback", "sleep"})
+"""Applications that lead a call nowhere: who has heard an announcement is hung up on behind it."""
 
 
 @dataclass(frozen=True)

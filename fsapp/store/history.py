@@ -9,8 +9,10 @@ removed, a few calls at a time, so that no other change waits long for its turn.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Collection
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,7 @@ import sqlite_utils
 from fsapp.calls.call import Call
 from fsapp.store.calls import call_from
 from fsapp.store.database import Database
+from fsapp.store.writer import WriterStopped
 
 __all__ = ["Figures", "Filters", "History", "Place"]
 
@@ -101,6 +104,12 @@ class History:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def settle(self, limit: float) -> None:
+        """Waits until what was handed to the writer before is on record, at most ``limit`` seconds:
+        a database in trouble can still be read."""
+        with suppress(TimeoutError, sqlite3.Error, WriterStopped):
+            self._database.submit(lambda _: None).result(limit)
 
     def page(
         self,

@@ -15,6 +15,7 @@ SHIPPED = Path(__file__).parents[2] / "dialplan"
 SOCKET = '<action application="socket" data="127.0.0.1:8084 async full"/>'
 RESUME = '<action application="set" data="socket_resume=true"/>'
 BACK = '<action application="transfer" data="fsapp_return XML ${context}"/>'
+TONE = '<action application="playback" data="tone_stream://%(300,1500,440)"/>'
 
 
 def extension(
@@ -65,7 +66,9 @@ def test_the_shipped_files_have_all_that_is_asked_for() -> None:
 
 def test_a_call_that_has_nowhere_to_go_on_is_seen() -> None:
     assert not only([extension(RESUME, SOCKET)]).goes_on
+    assert not only([extension(RESUME, SOCKET, TONE)]).goes_on
     assert only([extension(RESUME, SOCKET, BACK)]).goes_on
+    assert only([extension(RESUME, SOCKET, TONE, BACK)]).goes_on
 
 
 def test_a_call_that_would_not_run_on_is_seen() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fsapp.calls.call import Call, State
+from fsapp.store import writer
 from fsapp.store.calls import Calls, Event, KeyRecord
 from fsapp.store.database import Database
 from fsapp.store.history import Filters, History, Place
@@ -124,6 +125,16 @@ def test_calls_that_end_while_one_reads_neither_repeat_nor_hide_one(
         found, place = history.page(Filters(), {1}, 10, place)
         ids += [call.id for call in found]
     assert ids == newest_first(made, {1})
+
+
+def test_what_is_on_its_way_to_the_disk_is_waited_for(
+    calls: Calls, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "COMPANY_SECONDS", 60.0)
+    calls.record(ENDED, [])
+    assert history.page(Filters(), {1}, 10) == ([], None)
+    history.settle(30.0)
+    assert [call.id for call in history.page(Filters(), {1}, 10)[0]] == [ENDED.id]
 
 
 def test_live_calls_are_not_in_the_history(calls: Calls, history: History) -> None:
