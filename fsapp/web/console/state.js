@@ -156,7 +156,7 @@ export const colleagues = (state) =>
     .filter((agent) => agent.id !== state.me?.id)
     .sort((one, other) => away(one) - away(other) || one.name.localeCompare(other.name));
 
-/** Everybody who answers calls: not the supervisor, or the screen on the wall, who only looks on. */
+/** Who answers calls: not the supervisor, or the screen on the wall, who only looks on. */
 export const answering = (state) =>
   [...state.agents.values()].filter(
     (agent) => agent.id !== state.me?.id || agent.role === "agent" || agent.current_call,
