@@ -80,6 +80,14 @@ class Feed:
         with self._board.turn():
             self._board.presence.stream_closed(agent)
 
+    def newest(self) -> int:
+        """The number of the last event on record, told or not. For any thread."""
+        try:
+            return self._tail.newest()
+        except sqlite3.Error as error:
+            log.warning("events cannot be read: %s", error)
+            return self.last
+
     def skip(self) -> None:
         """Nobody has listened: what was is no news to who comes now and is told ``everything``."""
         try:

@@ -61,6 +61,7 @@ class Feed(Protocol):
     def listen(self, wake: Callable[[], None]) -> None: ...
     def opened(self, agent: Agent) -> None: ...
     def closed(self, agent: Agent) -> None: ...
+    def newest(self) -> int: ...
     def skip(self) -> None: ...
     def next(self) -> Sequence[Message]: ...
     def replay(self, after: int) -> Sequence[Message]: ...
@@ -72,14 +73,18 @@ class Feed(Protocol):
 
 
 class _Stream:
-    """One open stream. While it is behind, ``after`` is the last event it was told."""
+    """One open stream. While it is behind, ``after`` is the last event it was told.
 
-    __slots__ = ("after", "agent", "checked", "socket", "tokens", "unsent", "waiting")
+    Who asks for nothing from before hears what comes after ``since``.
+    """
 
-    def __init__(self, agent: Agent, tokens: frozenset[str], after: int | None) -> None:
+    __slots__ = ("after", "agent", "checked", "since", "socket", "tokens", "unsent", "waiting")
+
+    def __init__(self, agent: Agent, tokens: frozenset[str], after: int | None, since: int) -> None:
         self.agent = agent
         self.tokens = tokens
         self.after = after
+        self.since = since
         self.socket: socket.socket
         self.unsent = b""
         self.checked = False
@@ -170,7 +175,9 @@ class Streams:
             if self._places <= 0:
                 raise too_many_streams(self._settings.max_streams)
             self._places -= 1
-        stream = _Stream(agent, tokens, after)
+        # From here on, not from when its socket is here: she may read the lists in between, as
+        # soon as she has the head of her answer.
+        stream = _Stream(agent, tokens, after, self._feed.newest())
 
         def take(taken: socket.socket) -> None:
             stream.socket = taken
@@ -267,8 +274,12 @@ class Streams:
 
     def _begin(self, stream: _Stream) -> None:
         after, feed = stream.after, self._feed
-        if after is None:
+        if after is None and feed.last <= stream.since:
             self._join(stream, f"id: {feed.last}\n\n".encode())
+        elif after is None:
+            stream.after = stream.since
+            self._send(stream, f"id: {stream.since}\n\n".encode())
+            self._catch_up(stream)
         elif not (0 <= feed.last - after <= self._settings.replay and feed.complete_after(after)):
             self._join(stream, feed.reset())
         else:

@@ -133,6 +133,9 @@ class ScriptedFeed:
     def closed(self, agent: Agent) -> None:
         self.open.remove(agent.id)
 
+    def newest(self) -> int:
+        return self.words[-1].number if self.words else self.last
+
     def skip(self) -> None:
         self.last = self.words[-1].number if self.words else self.last
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from fsapp.calls.agent import Agent
 from fsapp.web import streams as streams_module
 
 from .hearing import Ear, Hall, Word, hall
@@ -63,6 +64,27 @@ def test_a_stream_begins_at_once_and_says_how_to_come_back(stage: Hall) -> None:
     assert "Transfer-Encoding" not in ear.headers
     assert "Content-Length" not in ear.headers
     assert ear.last == 7
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_nothing_is_missed_from_the_head_of_the_answer_on(stage: Hall, others: int) -> None:
+    """She may read the lists before the stream's thread has her socket (docs/http.md, Events)."""
+    for _ in range(others):
+        joined(stage.ear("bob"))
+    stage.feed.say(Word(1))
+    wait_until(lambda: stage.feed.last == others, "nobody reads the feed")
+    take = stage.streams.admit(Agent("ann", "Ann", "user/1101"), frozenset({"ann-token"}), None)
+    stage.feed.say(*(Word(number) for number in range(2, 42)))
+    wait_until(lambda: stage.feed.last == 41 * others, "nobody reads the feed")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        client = socket.create_connection(listening.getsockname(), timeout=LIMIT)
+        take(listening.accept()[0])
+    with client:
+        said = b""
+        while b"event: calls" not in said:
+            said += client.recv(65536)
+    told = [line for line in said.split(b"\n") if line.startswith(b"id: ")]
+    assert told == [b"id: %d" % number for number in range(1, 42)]
 
 
 def test_when_events_have_gone_out_their_moments_are_told(stage: Hall) -> None:
