@@ -11,6 +11,7 @@ import re
 import selectors
 import ssl
 import time
+from collections.abc import Callable
 from typing import Any
 
 from cheroot.connections import ConnectionManager
@@ -20,6 +21,8 @@ __all__ = ["Connections", "Intake"]
 _CHUNK = 65536
 _ROUNDS = 4
 """How often one connection is read from before the others have their turn."""
+_ARRIVALS = 64
+"""How many clients are taken in before those who are here have their turn."""
 _SCAN_SECONDS = 0.25
 _HEAD_END = re.compile(rb"\n\r?\n")
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r?\n", re.IGNORECASE)
@@ -129,6 +132,18 @@ class Connections(ConnectionManager):
         super().__init__(server)
         self.seconds = seconds
         self._scanned = 0.0
+
+    def _from_server_socket(self, server_socket: Any) -> Any:
+        """As cheroot, which takes in one client a round, and in each round all that everybody else
+        asks: the last of a hundred who come at once would wait for a hundred rounds of that."""
+        accept: Callable[[Any], Any] = super()._from_server_socket  # type: ignore[misc]
+        conn = accept(server_socket)
+        for _ in range(_ARRIVALS - 1):
+            if conn is None:
+                return None
+            self.server.process_conn(conn)
+            conn = accept(server_socket)
+        return conn
 
     def put(self, conn: Any) -> None:
         """A connection that was answered on, or a new one."""

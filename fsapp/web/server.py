@@ -112,6 +112,8 @@ class _Cheroot(Server):
 
     def prepare(self) -> None:
         super().prepare()
+        # Whoever comes is taken in until nobody is left; cheroot would wait a second for one more.
+        self.socket.setblocking(False)
         self._connections._selector.close()
         self._connections = Connections(self, self.timeout)
 

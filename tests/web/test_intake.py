@@ -13,6 +13,7 @@ import pytest
 
 from fsapp.settings import Address, Http, Settings
 from fsapp.web.app import build
+from fsapp.web.intake import Connections
 from fsapp.web.server import WebServer
 
 from .serving import FORM, LIMIT, Holders, NoStreams, NotingDesk, exchange, parsed, request
@@ -24,12 +25,17 @@ SOON = 1.0
 Troubles = Callable[[], list[str]]
 
 
-@contextmanager
-def serving(threads: int = 2, connections: int = 5000) -> Iterator[WebServer]:
+def unstarted(threads: int = 2, connections: int = 5000) -> WebServer:
+    """It listens, and does not answer yet."""
     http = Http(listen=Address("127.0.0.1", 0), threads=threads, connections=connections)
-    server = WebServer(
+    return WebServer(
         build(NotingDesk(), Holders(), replace(Settings(), http=http), NoStreams()), http
     )
+
+
+@contextmanager
+def serving(threads: int = 2, connections: int = 5000) -> Iterator[WebServer]:
+    server = unstarted(threads, connections)
     server.start()
     try:
         yield server
@@ -166,3 +172,22 @@ def test_stopping_with_unfinished_requests_is_prompt() -> None:
         began = time.monotonic()
         server.stop()
         assert time.monotonic() - began < 3.0
+
+
+def test_who_comes_together_is_taken_in_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One client a round would make the last of a hundred wait for a hundred rounds."""
+    rounds = []
+    take = Connections._from_server_socket
+
+    def counted(self: Connections, listening: socket.socket) -> object:
+        rounds.append(1)
+        return take(self, listening)
+
+    monkeypatch.setattr(Connections, "_from_server_socket", counted)
+    server = unstarted()
+    with clients(server, 50, GOOD) as waiting:
+        server.start()
+        for client in waiting:
+            assert client.recv(4096).startswith(b"HTTP/1.1 200")
+    server.stop()
+    assert len(rounds) <= 3
