@@ -1,188 +1,150 @@
-"""What event streams cost: latency, memory, and what they leave to requests.
+"""What event streams and requests leave to each other.
 
-    python -m tests.bench.event_streams [--streams 500] [--requests 100] [--calls 200]
+    python -m tests.bench.event_streams [--streams 500] [--requests 100] [--seconds 10]
 
-The app is a process of its own beside the lab switch; the streams, each of another agent, are held
-and read by a third process. Printed: from the change on the switch (a caller arrives, a waiting
-caller hangs up) until a client has its event, with one stream and with all; the app's memory per
-stream; the times of requests of which so many are always under way, without and with the streams,
-and while callers come and go. Figures, never a test.
+Lab switch, app, the clients who listen and those who ask are processes of their own. Callers come
+and go, ten a second. Printed is how long it takes from the moment a caller calls, or hangs up, at
+the switch until a client has the event, with one stream and with all of them, each of another
+agent: alone; while so many clients always have a request for the list of calls under way; and while
+so many pickups wait for phones that ring. Beside it what those lists take without streams, with
+silent ones, and while callers come and go; the slowest client's median says whether anybody
+starves. Figures, never a test.
 """
 
 import argparse
-import multiprocessing
-import selectors
-import socket
 import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from multiprocessing.connection import Connection
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from fsapp.calls.agent import Agent
-from fsapp.store.agents import Agents
-from fsapp.store.database import Database
-from tests.acceptance.app import App
-from tests.acceptance.client import Client
-from tests.acceptance.conftest import make_switch
-from tests.acceptance.hearing import Stream
-from tests.ports import free_address
+from tests.acceptance.wait import wait_until
+from tests.bench.askers import Askers
+from tests.bench.desk import ANNA, Desk, resident
+from tests.bench.figures import centile
+from tests.bench.lab import Lab
+from tests.bench.listeners import LOOKS, Listeners
 
-SECONDS = 5.0
-"""How long requests are measured."""
-
-
-def hold(address: str, tokens: list[str], told: Connection) -> None:
-    """Opens a stream with each token and reads them all, in a process of its own."""
-    host, _, port = address.rpartition(":")
-    selector = selectors.DefaultSelector()
-    for token in tokens:
-        stream = socket.create_connection((host, int(port)))
-        request = f"GET /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
-        stream.sendall(request.encode())
-        assert stream.recv(4096).startswith(b"HTTP/1.1 200")
-        selector.register(stream, selectors.EVENT_READ)
-    told.send(len(tokens))
-    while True:
-        for key, _ in selector.select():
-            with suppress(OSError):
-                key.fileobj.recv(1 << 20)  # type: ignore[union-attr]
+CALLERS_A_SECOND = 10.0
+LAST_SECONDS = 3.0
+"""How long the last change may take to be heard of."""
+RING_SECONDS = 120.0
+PHONE = "1102"
 
 
 class Bench:
-    """One app on the lab switch."""
+    """One app, its callers and clients."""
 
-    def __init__(self, folder: Path, streams: int) -> None:
-        self.switch = make_switch("lab", embedded=False)
-        self.switch.start()
-        database = Database(folder / "desk.db")
-        database.open()
-        agents = Agents(database)
-        names = ["anna", *(f"agent{number}" for number in range(streams))]
-        self.tokens = [agents.add(Agent(name, name, f"user/{name}")) for name in names]
-        database.close()
-        settings: dict[str, dict[str, object]] = {
-            "http": {"listen": free_address()},
-            "database": {"path": str(folder / "desk.db")},
-            "outbound": {"listen": self.switch.outbound_address},
-            "control": {
-                "address": self.switch.control_address,
-                "password": self.switch.control_password,
-            },
-            "log": {"level": "warning"},
-        }
-        self.app = App(folder, settings).start()
+    def __init__(self, lab: Lab, desk: Desk, seconds: float) -> None:
+        self.lab, self.desk, self._seconds = lab, desk, seconds
+        self.tokens = [token for name, token in desk.tokens.items() if name != ANNA.id]
 
-    def resident(self) -> int:
-        """The app's memory, in kB."""
-        status = Path(f"/proc/{self.app.pid}/status").read_text(encoding="ascii")
-        return int(status.partition("VmRSS:")[2].split()[0])
+    def heard(self, streams: int, when: str) -> None:
+        """Callers come and go; how long it takes until clients know."""
+        listeners = Listeners(self.desk.app.address, self.tokens[:streams])
+        self.lab.come_and_go(CALLERS_A_SECOND)
+        time.sleep(self._seconds)
+        moments = self.lab.stop_coming()
+        time.sleep(LAST_SECONDS)
+        heard = listeners.stop()
+        for number, name in enumerate(("call_offer", "call_hangup")):
+            took = []
+            for call_id, times in moments.items():
+                found = heard.get((name, call_id), [])
+                if times[1]:
+                    assert len(found) == -(-streams // LOOKS), f"{name}: lost or doubled"
+                    took += [at - times[number] for at in found]
+            said(f"{name}, {streams} streams, {when}", took)
 
-    def latencies(self, calls: int) -> dict[str, list[float]]:
-        """Seconds from the change on the switch until it is heard, by what has changed."""
-        stream = Stream(self.app.address, self.tokens[0])
-        found: dict[str, list[float]] = {"arrival": [], "hangup": []}
-        for _ in range(calls):
-            found["arrival"].append(self._until(stream, "call_offer", self._arrives))
-            stream.hears("queue_join")
-            found["hangup"].append(self._until(stream, "call_hangup", self._leaves))
-        stream.close()
-        return found
+    @contextmanager
+    def asking(self, count: int, when: str) -> Iterator[None]:
+        """Meanwhile each of so many clients has a request under way."""
+        askers = Askers(self.desk.app.address, self.tokens[:count], "GET", "/call/list")
+        yield
+        times = askers.stop()
+        said(f"/call/list, {count} at once, {when}", [one for each in times for one in each])
+        medians = sorted(statistics.median(each) if each else float("inf") for each in times)
+        said("    medians of its clients", medians)
 
-    def _until(self, stream: Stream, name: str, change: Callable[[], None]) -> float:
-        begin = time.perf_counter()
-        # The driver waits until the change is complete on its side; that is not the app's time.
-        acting = threading.Thread(target=change)
-        acting.start()
-        stream.hears(name)
-        took = time.perf_counter() - begin
-        acting.join()
-        return took
-
-    def _arrives(self) -> None:
-        self.line = self.switch.place_call("5900", number="1", name="C", variables={})
-
-    def _leaves(self) -> None:
-        self.line.hang_up()
-
-    def requests(self, at_once: int) -> list[float]:
-        """Times of ``GET /call/list``, ``at_once`` always under way."""
-        end = time.monotonic() + SECONDS
-        times: list[float] = []
-
-        def ask() -> None:
-            client = Client(self.app.address, self.tokens[0], checks=False)
-            while time.monotonic() < end:
-                times.append(client.get("/call/list").seconds)
-            client.close()
-
-        threads = [threading.Thread(target=ask) for _ in range(at_once)]
+    @contextmanager
+    def ringing(self, count: int) -> Iterator[None]:
+        """Meanwhile each of so many pickups waits for a phone that rings."""
+        self.lab.phones([PHONE], RING_SECONDS)
+        calls = self.lab.place(count, 50)
+        self.desk.waits_until_queued(count)
+        names = [f"a{number}" for number in range(count)]
+        threads = [
+            threading.Thread(target=self.desk.clients[name].post, args=("/call/pickup",))
+            for name in names
+        ]
         for thread in threads:
             thread.start()
+        self._claimed(count)
+        yield
+        self._claimed(count)
+        self.lab.hang_up(calls)
         for thread in threads:
             thread.join()
-        return times
 
-    def busy(self, at_once: int) -> list[float]:
-        """As :meth:`requests`, while callers come and go."""
-        over = threading.Event()
+    def _claimed(self, count: int) -> None:
+        def claimed() -> int:
+            calls = self.desk.anna.get("/call/list").document["calls"]
+            return sum(call["state"] == "transferring" for call in calls)
 
-        def come_and_go() -> None:
-            while not over.is_set():
-                self._arrives()
-                self._leaves()
-
-        coming = threading.Thread(target=come_and_go)
-        coming.start()
-        times = self.requests(at_once)
-        over.set()
-        coming.join()
-        return times
+        wait_until(claimed, lambda now: now == count, limit=20, promise="all phones ring")
 
 
 def said(what: str, times: list[float]) -> None:
-    ordered = sorted(times)
-    centile = ordered[int(len(ordered) * 0.99)]
-    middle = statistics.median(ordered)
     print(
-        f"{what:<44} n={len(ordered):<6} median {middle * 1e3:7.2f} ms"
-        f"  p99 {centile * 1e3:7.2f} ms  worst {ordered[-1] * 1e3:7.2f} ms"
+        f"{what:<58} n={len(times):<6} median {statistics.median(times) * 1e3:7.1f} ms"
+        f"  p99 {centile(times) * 1e3:7.1f} ms  worst {max(times) * 1e3:7.1f} ms",
+        flush=True,
     )
 
 
+def measure(bench: Bench, streams: int, requests: int, seconds: float) -> None:
+    lists, phones = f"{requests} lists under way", f"{requests} phones ring"
+    bench.heard(1, "alone")
+    with bench.asking(requests, "no streams"):
+        time.sleep(seconds)
+    with bench.asking(requests, "callers come and go"):
+        bench.heard(1, lists)
+    bench.heard(streams, "alone")
+    before = resident(bench.desk.app.pid)
+    listeners = Listeners(bench.desk.app.address, bench.tokens[:streams])
+    time.sleep(1)
+    grown = (resident(bench.desk.app.pid) - before) / streams
+    print(f"{streams} silent streams: {grown:.1f} KiB each")
+    with bench.asking(requests, f"{streams} silent streams"):
+        time.sleep(seconds)
+    listeners.stop()
+    with bench.asking(requests, f"{streams} streams, callers come and go"):
+        bench.heard(streams, lists)
+    with bench.ringing(requests):
+        bench.heard(streams, phones)
+    grown = (resident(bench.desk.app.pid) - before) / streams
+    print(f"memory then: {grown:.1f} KiB per stream more")
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--streams", type=int, default=500)
     parser.add_argument("--requests", type=int, default=100)
-    parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=10.0)
     given = parser.parse_args()
-    spawning: Any = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), given.streams)
-        for name, times in bench.latencies(given.calls).items():
-            said(f"{name} heard, 1 stream", times)
-        said(f"request, {given.requests} at once, no stream", bench.requests(given.requests))
-        before = bench.resident()
-        here, there = spawning.Pipe()
-        arguments = (bench.app.address, bench.tokens[1:], there)
-        holding = spawning.Process(target=hold, args=arguments, daemon=True)
-        holding.start()
-        here.recv()
-        time.sleep(1)
-        grown = bench.resident() - before
-        print(f"{given.streams} streams open; {grown / given.streams:.1f} kB each")
-        for name, times in bench.latencies(given.calls).items():
-            said(f"{name} heard, {given.streams + 1} streams", times)
-        said(f"request, {given.requests} at once, streams silent", bench.requests(given.requests))
-        said(f"request, {given.requests} at once, callers come and go", bench.busy(given.requests))
-        print(f"memory then: {(bench.resident() - before) / given.streams:.1f} kB per stream more")
-        holding.terminate()
-        bench.app.stop()
-        bench.switch.stop()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        lab = Lab()
+        stack.callback(lab.stop)
+        count = max(given.streams, given.requests)
+        agents = [Agent(f"a{number}", "A", f"user/{PHONE}") for number in range(count)]
+        settings: dict[str, dict[str, object]] = {"phone": {"ring_timeout": 60}}
+        desk = Desk(folder, lab, [ANNA, *agents], settings)
+        stack.callback(desk.stop)
+        measure(Bench(lab, desk, given.seconds), given.streams, given.requests, given.seconds)
 
 
 if __name__ == "__main__":

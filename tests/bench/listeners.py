@@ -16,8 +16,6 @@ _EVENT = re.compile(rb'event: (call_offer|call_hangup)\ndata: .*?"call":\{"id":"
 _TAIL = 4096
 """Longer than an event: what a chunk cuts in two is put together again."""
 LOOKS = 10
-JOIN_SECONDS = 2.0
-"""From the head of its answer until a stream is among those that are told."""
 
 Heard = dict[tuple[str, str], list[float]]
 """By event and call: when each client that looks has heard it (monotonic clock)."""
@@ -52,7 +50,6 @@ def _listen(address: str, tokens: Sequence[str], bench: Any) -> None:
         client = _Client(address, token, looks=number % LOOKS == 0)
         selector.register(client.socket, selectors.EVENT_READ, client)
     selector.register(bench, selectors.EVENT_READ, None)
-    time.sleep(JOIN_SECONDS)
     bench.send(None)
     over = False
     while not over:
