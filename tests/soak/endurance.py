@@ -32,6 +32,9 @@ from tests.soak.story import AGENTS, ANSWERS, EVENTS, OUTSIDE, prepare
 
 WARM_UP_SECONDS = 30.0
 MOST_CALLERS = 12
+MEMORY = "memory (KiB)"
+MOST_MEMORY_KIB = 150_000
+"""What docs/operations.md adds up to (100 MB with each thread's pages), and half as much again."""
 REST_SECONDS = 40.0
 """Until nothing is under way: a half-open connection is given up after 20 s."""
 
@@ -166,7 +169,7 @@ class Endurance:
         status = Path(f"/proc/{self.app.pid}/status").read_text(encoding="ascii")
         resident = next(line for line in status.splitlines() if line.startswith("VmRSS"))
         return {
-            "memory (KiB)": int(resident.split()[1]),
+            MEMORY: int(resident.split()[1]),
             "threads": self.app.threads(),
             "descriptors": len(self.app.descriptors()),
         }
@@ -210,6 +213,8 @@ def _endure(endurance: Endurance, seconds: float) -> int:
     for name in ("threads", "descriptors"):
         if after[name] > before[name]:
             wrong.append(f"{name}: {before[name]} at the start, {after[name]} at the end")
+    if after[MEMORY] > MOST_MEMORY_KIB:
+        wrong.append(f"{MEMORY}: {after[MEMORY]}, more than {MOST_MEMORY_KIB}")
     print(f"{'hours':32} {(time.monotonic() - began) / 3600:.2f}")
     for what, count in sorted(endurance.counts.items()):
         print(f"{what:32} {count}")
