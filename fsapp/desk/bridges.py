@@ -20,6 +20,7 @@ from fsapp.desk.legs import UNHEARD, Legs, failed
 from fsapp.desk.music import Music
 from fsapp.switch import commands
 from fsapp.switch.channel import Reply
+from fsapp.switch.connection import Connection
 
 __all__ = ["Bridges", "conversation_variables", "waiting_variables"]
 
@@ -58,6 +59,7 @@ class Bridges:
         self._music = music
         self.end: Callable[[Turn, LiveCall], None] = lambda _turn, _live: None
         self.conversation_lost: Callable[[Turn, LiveCall, str], None] = lambda *_: None
+        self.fetch: Callable[[Turn, LiveCall, Connection], None] = lambda *_: None
 
     def join(self, turn: Turn, request: Request, live: LiveCall) -> None:
         """Joins the call with the agent's leg: the one that is up, else her phone is rung."""
@@ -122,6 +124,7 @@ class Bridges:
 
     def failed(self, turn: Turn, live: LiveCall, leg: Leg, cause: str) -> None:
         """The leg failed before or while it was joined: the caller keeps place and music."""
+        perhaps = cause == UNHEARD and live.bridging is leg
         live.bridging = live.leg = leg.live = None
         if live.ending:
             # She is being hung up: her hangup event answers whoever waits.
@@ -139,15 +142,22 @@ class Bridges:
         elif live.call.state is State.SPEAKING:
             self.conversation_lost(turn, live, cause)
         elif live.call.live:
-            self._wait_on(turn, live)
+            self._wait_on(turn, live, perhaps_joined=perhaps)
         self._legs.release(turn, leg)
         document = live.call.document(self._board.position(live.call))
         self._board.finish(turn, request, failed(leg, cause, document))
 
-    def _wait_on(self, turn: Turn, live: LiveCall) -> None:
+    def _wait_on(self, turn: Turn, live: LiveCall, *, perhaps_joined: bool) -> None:
+        """``perhaps_joined``: FreeSWITCH was told to join them and has not said that it did. Music
+        would then play inside the bridge, and go on in no socket action when the leg ends."""
         if live.call.state is State.TRANSFERRING:
             self._board.happen(turn, live, Happening.RELEASE)
-        if live.connection is not None and not live.away:
+        if live.connection is None or live.away:
+            return
+        if perhaps_joined and live.answered:
+            self._music.stopped(live)
+            self.fetch(turn, live, live.connection)
+        else:
             variables = waiting_variables(live.call)
             turn.post(live.connection, commands.api_set(live.call.id, variables))
             self._music.start(turn, live)

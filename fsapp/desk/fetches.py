@@ -37,7 +37,8 @@ class Fetches:
         self._bridges = bridges
 
     def fetch(self, turn: Turn, live: LiveCall, way: Connection) -> None:
-        """Sends her to the return point by a command on ``way``."""
+        """Sends her to the return point by a command on ``way``; her own connection is told to end
+        in the same write, as park does it."""
         call, mark = live.call, uuid.uuid4().hex[:12]
         live.mark, live.away, live.fetched = mark, True, self._board.clock.now()
         turn.post(
@@ -47,6 +48,8 @@ class Fetches:
             commands.api_transfer_marked(call.id, MARK, mark, RETURN_POINT, call.context),
             on_reply=lambda reply: self._replied(live, mark, reply),
         )
+        if way is live.connection:
+            self._context.dismiss(turn, way)
         self._board.clock.later(ARRIVES_SECONDS, lambda: self._over(live, mark))
 
     def arrived(self, live: LiveCall, channel: Channel) -> None:

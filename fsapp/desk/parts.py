@@ -29,6 +29,7 @@ class Parts:
         self.music = Music(context)
         self.bridges = Bridges(context, self.legs, self.music)
         self.fetches = Fetches(context, self.bridges)
+        self.bridges.fetch = self.fetches.fetch
         self.endings = Endings(context, self.legs, self.bridges, self.music, self.fetches)
         self.transfers = Transfers(context, self.legs, self.bridges, self.music)
         self.arrivals = Arrivals(

@@ -64,6 +64,10 @@ def test_a_bridge_that_never_comes_leaves_the_caller_in_her_place(rig: Rig) -> N
     rig.control.answer(f"uuid_kill {leg}")
     rig.hangs_up(leg)
     assert (rig.place(), rig.agent_state()) == ("queue", "idle")
+    line.expect(f"uuid_transfer {CALLER} 'set:fsapp_fetched")
+    line.expect("exit")
+    assert line.heard("playback") == 1, "she may be joined: music would play inside the bridge"
+    assert rig.returns().heard("playback") == 1
     rig.check()
 
 
@@ -175,6 +179,7 @@ def test_an_unpark_whose_bridge_never_comes_keeps_the_call_parked(rig: Rig) -> N
     for gone in (leg, again):
         if gone in rig.board.legs:
             rig.hangs_up(gone)
+    rig.returns()
     assert rig.place() == "ann parked"
     assert rig.hears() == "local_stream://park"
     rig.check()

@@ -122,7 +122,7 @@ def transferred_alone(patch: pytest.MonkeyPatch) -> None:
 
 def a_claim_never_released(patch: pytest.MonkeyPatch) -> None:
     """The phone fails, and the call stays claimed."""
-    patch.setattr(Bridges, "_wait_on", lambda *_: None)
+    patch.setattr(Bridges, "_wait_on", lambda *_, **__: None)
 
 
 def two_current_calls(patch: pytest.MonkeyPatch) -> None:
