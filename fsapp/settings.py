@@ -50,6 +50,7 @@ __all__ = [
     "Database",
     "Dial",
     "Dialplan",
+    "Effective",
     "Events",
     "History",
     "Http",
@@ -63,6 +64,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Switch",
+    "explained",
     "load",
 ]
 
@@ -270,6 +272,31 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     for contradiction in _contradictions(settings):
         raise SettingsError(contradiction)
     return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """One setting as it is in effect; ``origin`` is the file, the environment variable or
+    ``default``."""
+
+    row: Row
+    value: object
+    origin: str
+
+
+def explained(path: Path | None, environ: Mapping[str, str]) -> list[Effective]:
+    """Every setting that :func:`load` would answer, and where it comes from. Raises as that."""
+    if path is None and DEFAULT_FILE.is_file():
+        path = DEFAULT_FILE
+    settings = load(path, environ)
+    origins = {row: str(path) for row, _ in _from_file(path)} if path else {}
+    origins.update({row: row.variable for row, _ in _from_environment(environ)})
+    return [
+        Effective(
+            row, getattr(getattr(settings, row.section), row.key), origins.get(row, "default")
+        )
+        for row in TABLE
+    ]
 
 
 def _build(values: Mapping[Row, object]) -> Settings:

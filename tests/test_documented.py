@@ -77,10 +77,12 @@ def test_every_request_is_documented_with_its_methods_and_parameters(route: Rout
 
 @pytest.mark.parametrize(("command", "options"), list(commands(cli.parser())), ids=str)
 def test_every_command_is_documented_with_its_options(command: str, options: list[str]) -> None:
-    documents = everything()
-    assert f"`{command}" in documents
+    documented = text_of("docs/cli.md")
+    rows = [line for line in documented.splitlines() if line.startswith(f"| `{command}")]
+    assert rows
+    shared = {"--config", "--url", "--token", "--certificate"}
     for option in options:
-        assert option in documents
+        assert option in (documented if option in shared else "\n".join(rows))
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)

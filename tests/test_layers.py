@@ -42,9 +42,7 @@ KNOWS = {
 EDGE = {
     "__main__",
     "cli",
-    "cli_doctor",
     "doctor",
-    "cli_history",
     "demo",
     "embedded",
     "embedded_service",

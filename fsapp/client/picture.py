@@ -31,12 +31,13 @@ class Picture:
         self.agents: dict[str, AgentDocument] = {}
         self._lists = lists
         self._stale = True
+        """Whether something may have changed that no event will tell of."""
 
     def read(self) -> None:
-        """Reads the lists. Raises ``Refused`` or ``Unreachable``."""
+        """Reads the lists as they are now: of no use for what follows, which only events tell.
+        Raises ``Refused`` or ``Unreachable``."""
         self.calls = {call["id"]: call for call in self._lists.calls()}
         self.agents = {agent["id"]: agent for agent in self._lists.agents()}
-        self._stale = False
 
     def hear(self, event: Event) -> None:
         """Applies an event; reads the lists at the first one and at a ``reset``. Raises ``Refused``
@@ -44,6 +45,7 @@ class Picture:
         self._stale = self._stale or event.name == "reset"
         if self._stale:
             self.read()
+            self._stale = False
         self.apply(event.data)
 
     def apply(self, data: Mapping[str, Any]) -> None:

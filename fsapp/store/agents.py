@@ -95,6 +95,21 @@ class Agents:
         self._change(agent_id, {"token_hash": _hash(token)}).result(_WAIT_SECONDS)
         return token
 
+    def change(
+        self,
+        agent_id: str,
+        *,
+        name: str | None = None,
+        phone: str | None = None,
+        role: str | None = None,
+        organizations: frozenset[int] | None = None,
+    ) -> None:
+        """Changes what is given; her token stays. Raises :class:`UnknownAgent`."""
+        served = None if organizations is None else json.dumps(sorted(organizations))
+        given = {"name": name, "phone": phone, "role": role, "organizations": served}
+        changes = {column: value for column, value in given.items() if value is not None}
+        self._change(agent_id, changes).result(_WAIT_SECONDS)
+
     def remove(self, agent_id: str) -> None:
         """Removes her; her token is void at once. Raises :class:`UnknownAgent`."""
         change = {"token_hash": None, "removed_at": int(self._clock())}

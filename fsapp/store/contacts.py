@@ -17,11 +17,11 @@ import sqlite_utils
 from fsapp.calls.text import NUMBER, has_control
 from fsapp.store.database import Database
 
-__all__ = ["BadContacts", "Contact", "Contacts"]
+__all__ = ["LONGEST_NAME", "BadContacts", "Contact", "Contacts", "UnknownContact"]
 
 COLUMNS = ("cm_id", "name", "number", "organization_id")
 _WHOLE = re.compile(r"[0-9]{1,18}")
-_LONGEST_NAME = 200
+LONGEST_NAME = 200
 _WORD = re.compile(r"\w+")
 _WAIT_SECONDS = 30.0
 _WRITE = (
@@ -34,6 +34,13 @@ _WRITE = (
 
 class BadContacts(Exception):
     """Why a file is not imported: one sentence with the line's number."""
+
+
+class UnknownContact(Exception):
+    """There is no contact method of this ``cm_id``."""
+
+    def __init__(self, cm_id: int) -> None:
+        super().__init__(f"contact {cm_id} does not exist")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,25 @@ class Contacts:
         values = [words, *organizations, -1 if first is None else first, limit]
         return [Contact(**row) for row in self._database.query(query, values)]
 
+    def remove(self, cm_id: int) -> None:
+        """Removes it. Raises :class:`UnknownContact`."""
+
+        def write(database: sqlite_utils.Database) -> None:
+            query = "DELETE FROM contacts WHERE cm_id = ?"
+            if database.execute(query, [cm_id]).rowcount != 1:
+                raise UnknownContact(cm_id)
+
+        self._database.submit(write).result(_WAIT_SECONDS)
+
+    def all(self, organization_id: int | None = None) -> list[Contact]:
+        """Every contact method, or those of one organization, by ``cm_id``."""
+        query = (
+            f"SELECT {', '.join(COLUMNS)} FROM contacts "
+            "WHERE organization_id = :chosen OR :chosen IS NULL ORDER BY cm_id"
+        )
+        rows = self._database.query(query, {"chosen": organization_id})
+        return [Contact(**row) for row in rows]
+
     def get(self, cm_id: int) -> Contact | None:
         query = f"SELECT {', '.join(COLUMNS)} FROM contacts WHERE cm_id = ?"
         rows = self._database.query(query, [cm_id])
@@ -127,8 +153,8 @@ def _contact(row: Mapping[str | None, object]) -> Contact:
     cells = {str(name): str(value).strip() for name, value in row.items()}
     if not NUMBER.fullmatch(cells["number"]):
         raise ValueError("number must be 1 to 32 digits, *, # or +")
-    if len(cells["name"]) > _LONGEST_NAME or has_control(cells["name"]):
-        raise ValueError(f"name must be at most {_LONGEST_NAME} printable characters")
+    if len(cells["name"]) > LONGEST_NAME or has_control(cells["name"]):
+        raise ValueError(f"name must be at most {LONGEST_NAME} printable characters")
     return Contact(
         cm_id=_whole(cells, "cm_id"),
         name=cells["name"],

@@ -53,6 +53,17 @@ def test_the_first_event_makes_it_read_the_lists() -> None:
     assert lists.read == 1
 
 
+def test_lists_read_before_the_stream_began_are_read_again() -> None:
+    """What changed in between no event tells of."""
+    lists = Lists(call("c-1"))
+    picture = Picture(lists)
+    picture.read()
+    assert set(picture.calls) == {"c-1"}
+    lists.listed = [call("c-2")]
+    picture.hear(event("calls", calls={}))
+    assert set(picture.calls) == {"c-2"}
+
+
 def test_an_events_object_takes_the_place_of_the_one_before() -> None:
     picture = Picture(Lists())
     picture.hear(event("queue_join", call=call("c-1")))

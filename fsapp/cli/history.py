@@ -7,56 +7,46 @@ organization: whoever may read the database file may read it all.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime
 
-from fsapp.calls.agent import AGENT_ID
 from fsapp.calls.outcome import HISTORY_COLUMNS, Outcome, history_document
 from fsapp.calls.spreadsheet import spreadsheet
-from fsapp.calls.text import CALL_ID
 from fsapp.calls.timeline import TIMELINE_COLUMNS, timeline
-from fsapp.store.database import Database
+from fsapp.cli.base import Commands, agent_id, call_id, command, config_option, database
+from fsapp.cli.table import json_lines, json_option, table
 from fsapp.store.history import Filters, History
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add"]
 
 _PAGE = 1000
 _SHOWN = ("arrived", "id", "direction", "customer", "destination", "outcome", "waited", "agents")
 
-Open = Callable[[argparse.Namespace], AbstractContextManager[Database]]
 Document = Mapping[str, object]
 
 
-def add_arguments(command: argparse.ArgumentParser) -> None:
-    """The options of ``fsapp history``."""
-    command.add_argument("--since", type=_moment, metavar="WHEN", help="arrived then or later")
-    command.add_argument("--until", type=_moment, metavar="WHEN", help="arrived before")
-    command.add_argument("--agent", type=_agent, metavar="AGENT_ID", help="who spoke with her")
-    command.add_argument("--organization", type=int, metavar="N")
-    command.add_argument("--direction", choices=("inbound", "outbound"))
-    command.add_argument("--outcome", choices=[str(one) for one in Outcome])
-    command.add_argument("--number", help="the caller's, or the one dialled")
-    command.add_argument("--limit", type=_count, metavar="N", help="default: all")
-    command.add_argument("--call", type=_call, metavar="CALL_ID", help="this call's timeline")
-    form = command.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="one JSON document a line")
+def add(commands: Commands) -> None:
+    past = command(commands, "history", "print ended calls, or one call's timeline", _history)
+    past.add_argument("--since", type=_moment, metavar="WHEN", help="arrived then or later")
+    past.add_argument("--until", type=_moment, metavar="WHEN", help="arrived before")
+    past.add_argument("--agent", type=agent_id, metavar="AGENT_ID", help="who spoke with her")
+    past.add_argument("--organization", type=int, metavar="N")
+    past.add_argument("--direction", choices=("inbound", "outbound"))
+    past.add_argument("--outcome", choices=[str(one) for one in Outcome])
+    past.add_argument("--number", help="the caller's, or the one dialled")
+    past.add_argument("--limit", type=_count, metavar="N", help="default: all")
+    past.add_argument("--call", type=call_id, metavar="CALL_ID", help="this call's timeline")
+    form = past.add_mutually_exclusive_group()
+    json_option(form)
     form.add_argument("--csv", action="store_true", help="CSV (RFC 4180)")
+    config_option(past)
 
 
-def run(options: argparse.Namespace, open_database: Open) -> int:
+def _history(options: argparse.Namespace) -> int:
     """Prints the calls, newest first, or one call's timeline; the exit status."""
-    with open_database(options) as database:
-        history = History(database)
-        try:
-            return _print(history, options)
-        except BrokenPipeError:
-            # The reader has seen enough (head, less); nothing more may be written at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
+    with database(options) as opened:
+        return _print(History(opened), options)
 
 
 def _print(history: History, options: argparse.Namespace) -> int:
@@ -97,38 +87,21 @@ def _write(
     first = True
     for rows in pages:
         if options.json:
-            text = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+            text = json_lines(rows)
         elif options.csv:
             text = spreadsheet(columns, rows)
             text = text if first else text.partition("\r\n")[2]
         else:
-            text = _table([for_eyes(row) for row in rows])
+            text = table([for_eyes(row) for row in rows])
         # Line ends are CSV's own, not the terminal's.
         sys.stdout.write(text)
         first = False
     sys.stdout.flush()
 
 
-def _table(rows: Sequence[Document]) -> str:
-    """Columns as wide as what stands in them, with their names on top."""
-    if not rows:
-        return ""
-    cells = [[*rows[0]], *([_cell(value) for value in row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _cell(value: object) -> str:
-    """One line of printable text: a caller's name must not steer the terminal."""
-    text = "" if value is None else str(value)
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
-
-
 def _for_eyes(call: Document) -> Document:
     inbound = call["inbound"]
     arrived = datetime.fromtimestamp(int(str(call["arrival_time"])))
-    handled = call["handled_by"]
     values = (
         arrived.isoformat(" "),
         call["id"],
@@ -137,7 +110,7 @@ def _for_eyes(call: Document) -> Document:
         call["destination"],
         call["outcome"],
         call["waited"],
-        " ".join(handled) if isinstance(handled, list) else "",
+        call["handled_by"],
     )
     return dict(zip(_SHOWN, values, strict=True))
 
@@ -155,15 +128,3 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 10**9:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
-
-
-def _agent(text: str) -> str:
-    if not AGENT_ID.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no agent's id")
-    return text
-
-
-def _call(text: str) -> str:
-    if not CALL_ID.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no call's id")
-    return text

@@ -1,49 +1,22 @@
 """The command line: what it prints, its exit statuses, and one line for everything wrong."""
 
+import json
 import subprocess
 import sys
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from fsapp.calls.agent import Agent
-from fsapp.cli import main
 from fsapp.settings import Settings
 from fsapp.store.agents import Agents
 from fsapp.store.contacts import Contact, Contacts
 from fsapp.store.database import Database
 
-
-class Ran(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture(autouse=True)
-def _directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("FSAPP_DATABASE_PATH", raising=False)
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: str) -> Ran:
-        try:
-            status = main(arguments)
-        except SystemExit as end:
-            status = end.code if isinstance(end.code, int) else -1
-        captured = capsys.readouterr()
-        return Ran(status, captured.out, captured.err)
-
-    return run
+from .ran import Ran, Run, columns, refused
 
 
 def stored(path: str = "fsapp.db") -> list[Agent]:
@@ -53,15 +26,6 @@ def stored(path: str = "fsapp.db") -> list[Agent]:
         return Agents(database).all()
     finally:
         database.close()
-
-
-def refused(ran: Ran, status: int) -> str:
-    assert ran.status == status
-    assert ran.out == ""
-    assert ran.err.count("\n") == 1
-    assert ran.err.startswith("fsapp: ")
-    assert ran.err[:-1].isprintable()
-    return ran.err
 
 
 def test_agent_add_prints_only_the_token_and_keeps_only_its_hash(run: Run) -> None:
@@ -83,8 +47,42 @@ def test_agent_add_takes_role_and_several_organizations(run: Run) -> None:
 def test_agent_list_shows_one_line_an_agent(run: Run) -> None:
     run("agent", "add", "bob", "--name", "Bob B", "--phone", "user/1102", "--organization", "7")
     run("agent", "add", "ann", "--name", "Ann", "--phone", "user/1101", "--role", "admin")
-    assert run("agent", "list") == Ran(
-        0, "ann\tAnn\tuser/1101\tadmin\t1\nbob\tBob B\tuser/1102\tagent\t7\n", ""
+    assert columns(run("agent", "list").out) == [
+        ["id", "name", "phone", "role", "organizations", "pause"],
+        ["ann", "Ann", "user/1101", "admin", "1"],
+        ["bob", "Bob B", "user/1102", "agent", "7"],
+    ]
+
+
+def test_agent_list_as_json_is_a_document_a_line(run: Run) -> None:
+    run("agent", "add", "ann", "--name", "Ann", "--phone", "user/1101", "--organization", "7")
+    assert json.loads(run("agent", "list", "--json").out) == {
+        "id": "ann",
+        "name": "Ann",
+        "phone": "user/1101",
+        "role": "agent",
+        "organizations": [7],
+        "paused": False,
+        "pause_reason": None,
+    }
+
+
+def test_agent_set_changes_what_is_given_and_nothing_else(run: Run) -> None:
+    arguments = ("--name", "Ann", "--phone", "user/1101", "--organization", "7")
+    token = run("agent", "add", "ann", *arguments).out
+    assert run("agent", "set", "ann", "--phone", "user/1109") == Ran(0, "", "")
+    assert stored() == [Agent("ann", "Ann", "user/1109", "agent", frozenset({7}))]
+    run("agent", "set", "ann", "--organization", "1", "--organization", "2", "--role", "admin")
+    run("agent", "set", "ann", "--name", "Anna")
+    assert stored() == [Agent("ann", "Anna", "user/1109", "admin", frozenset({1, 2}))]
+    assert sha256(token.strip().encode()).hexdigest().encode() in Path("fsapp.db").read_bytes()
+
+
+def test_agent_set_of_nothing_or_nobody_is_refused(run: Run) -> None:
+    run("agent", "add", "ann", "--name", "Ann", "--phone", "user/1101")
+    assert "nothing to change" in refused(run("agent", "set", "ann"), 2)
+    assert refused(run("agent", "set", "eve", "--name", "Eve"), 1) == (
+        "fsapp: agent eve does not exist\n"
     )
 
 
@@ -130,6 +128,16 @@ BAD_ARGUMENTS = [
     ("agent", "remove", "x\x1b[31m"),
     ("agent", "list", "--conf", "x"),
     ("contact", "import"),
+    ("contact", "set", "x", "--name", "X", "--number", "1"),
+    ("contact", "set", "1" * 19, "--name", "X", "--number", "1"),
+    ("contact", "set", "1", "--name", "X", "--number", "abc"),
+    ("contact", "set", "1", "--name", "X\n", "--number", "1"),
+    ("contact", "remove", "-1"),
+    ("agent", "set", "ann", "--phone", "1101"),
+    ("agent", "set", "ann", "--role", "queen"),
+    ("completion",),
+    ("completion", "csh"),
+    ("backup",),
     ("organization", "set", "x", "--name", "X"),
     ("organization", "set", "2"),
     ("organization", "set", "2", "--name", "X", "--greeting", "a\nb"),
@@ -196,10 +204,19 @@ def test_organizations_are_named_listed_and_forgotten(run: Run) -> None:
     assert run("organization", "set", "2", "--name", "Holm", *greeting) == Ran(0, "", "")
     assert run("organization", "set", "7", "--name", "Bakery") == Ran(0, "", "")
     assert run("organization", "set", "2", "--name", "Dr. Holm", *greeting).status == 0
-    listed = "2\tDr. Holm\tDr. Holm's practice, good morning\n7\tBakery\n"
-    assert run("organization", "list").out == listed
+    assert columns(run("organization", "list").out) == [
+        ["id", "name", "greeting"],
+        ["2", "Dr. Holm", "Dr. Holm's practice, good morning"],
+        ["7", "Bakery"],
+    ]
+    assert [
+        json.loads(line) for line in run("organization", "list", "--json").out.splitlines()
+    ] == [
+        {"id": 2, "name": "Dr. Holm", "greeting": "Dr. Holm's practice, good morning"},
+        {"id": 7, "name": "Bakery", "greeting": ""},
+    ]
     assert run("organization", "remove", "2").status == 0
-    assert run("organization", "list").out == "7\tBakery\n"
+    assert columns(run("organization", "list").out)[1:] == [["7", "Bakery"]]
     refusal = refused(run("organization", "remove", "2"), 1)
     assert refusal == "fsapp: organization 2 has no name\n"
 
@@ -211,6 +228,23 @@ def test_contact_import_imports(run: Run) -> None:
     database.open()
     assert Contacts(database).get(42) == Contact(42, "Bob", "1142", 1)
     database.close()
+
+
+def test_contacts_are_set_listed_and_removed(run: Run) -> None:
+    vest = ("--name", "Dr. Vest", "--number", "1142", "--organization", "2")
+    assert run("contact", "set", "42", *vest) == Ran(0, "", "")
+    assert run("contact", "set", "7", "--name", "Baker", "--number", "+4512").status == 0
+    assert columns(run("contact", "list").out) == [
+        ["cm_id", "name", "number", "organization_id"],
+        ["7", "Baker", "+4512", "1"],
+        ["42", "Dr. Vest", "1142", "2"],
+    ]
+    (line,) = run("contact", "list", "--organization", "2", "--json").out.splitlines()
+    listed = {"cm_id": 42, "name": "Dr. Vest", "number": "1142", "organization_id": 2}
+    assert json.loads(line) == listed
+    assert run("contact", "remove", "42") == Ran(0, "", "")
+    assert refused(run("contact", "remove", "42"), 1) == "fsapp: contact 42 does not exist\n"
+    assert len(columns(run("contact", "list").out)) == 2
 
 
 def test_a_bad_contact_file_is_refused_with_its_line(run: Run) -> None:
@@ -256,7 +290,7 @@ def test_demo_runs_with_its_options(run: Run, monkeypatch: pytest.MonkeyPatch) -
 def test_help_names_every_command(run: Run) -> None:
     ran = run("--help")
     assert ran.status == 0
-    for command in ("serve", "demo", "agent", "organization", "contact"):
+    for command in ("serve", "demo", "calls", "queue", "top", "agent", "organization", "contact"):
         assert command in ran.out
 
 
