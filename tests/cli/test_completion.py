@@ -99,12 +99,13 @@ def bash(script: Path) -> Iterator[AtTerminal]:
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "TERM": "xterm",
         "HOME": str(script.parent),
-        "PS1": PROMPT,
+        "PS1": "starts> ",
     }
     command = [needs("bash"), "--noprofile", "--norc", "-i"]
     with AtTerminal(command, environment) as terminal:
-        terminal.shows(lambda shown: any(line.startswith(PROMPT.strip()) for line in shown))
-        terminal.types(f"cd {script.parent}; source {script}; clear\n")
+        terminal.shows(lambda shown: any(line.startswith("starts>") for line in shown))
+        # Another prompt: the first one would be taken for the one that comes after this line.
+        terminal.types(f"cd {script.parent}; source {script}; PS1='{PROMPT}'; clear\n")
         terminal.shows(lambda shown: shown[0] == PROMPT.strip())
         yield terminal
 

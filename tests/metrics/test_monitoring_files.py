@@ -146,7 +146,9 @@ def test_every_file_of_conf_is_shipped() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     shipped = setup["options.data_files"]["share/fsapp/conf"].split()
-    assert sorted(shipped) == sorted(f"conf/{file.name}" for file in CONF.iterdir())
+    # The image is built from a checkout; nobody needs its recipe beside an installed fsapp.
+    there = {f"conf/{file.name}" for file in CONF.iterdir()} - {"conf/Dockerfile"}
+    assert sorted(shipped) == sorted(there)
 
 
 @pytest.mark.parametrize(
