@@ -285,7 +285,8 @@ def test_who_asks_whether_it_answers_is_told_what_is_so_now(switch: EventSocket)
 def test_who_asks_as_the_connection_is_lost_is_not_kept_waiting(switch: EventSocket) -> None:
     controlled = Controlled(switch.address)
     controlled.wait_up()
-    switch.admitted[-1].pause()
+    stopped = switch.admitted[-1]
+    stopped.pause()
     asked: list[str | None] = []
     asking = threading.Thread(target=lambda: asked.append(controlled.control.why_silent(LIMIT)))
     asking.start()
@@ -293,6 +294,7 @@ def test_who_asks_as_the_connection_is_lost_is_not_kept_waiting(switch: EventSoc
     asking.join(LIMIT / 2)
     assert not asking.is_alive()
     assert asked != [None]
+    stopped.go_on()
     controlled.control.stop()
 
 
