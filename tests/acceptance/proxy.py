@@ -152,6 +152,12 @@ class Proxy:
         """The connections that are up, oldest first."""
         return [link for link in self._links if link.alive]
 
+    def link(self) -> Link:
+        """The one connection that is up. Its first answer may be back before it is noted here."""
+        return wait_until(
+            self.links, lambda links: len(links) == 1, promise="there is one connection"
+        )[0]
+
     def of(self, uuid: str, count: int = 1) -> list[Link]:
         """The connections of one channel, oldest first, once there are so many."""
         return wait_until(

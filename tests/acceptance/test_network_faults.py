@@ -487,7 +487,7 @@ def test_an_answer_cut_in_the_middle_was_carried_out_once(
 ):
     caller = a_caller.waits()
     assert afar.get("/call/list").code == 200
-    web.links()[0].cut_next_from_far()
+    web.link().cut_next_from_far()
     with pytest.raises(OSError):  # noqa: PT011 - which one depends on where it was cut
         afar.request("POST", "/call/pickup", query={"call_id": caller.id})
     anna.speaks_with(caller)
@@ -501,7 +501,7 @@ def test_a_client_that_leaves_while_her_phone_rings_gets_the_call_all_the_same(
     anna.phone.answers_after_ringing(0.5)
     caller = a_caller.waits()
     assert afar.get("/call/list").code == 200
-    link = web.links()[0]
+    link = web.link()
     asking = Pending(lambda: afar.request("POST", "/call/pickup", query={"call_id": caller.id}))
     anna.phone.rings()
     link.reset()
