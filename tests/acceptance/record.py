@@ -1,4 +1,8 @@
-"""What the app has put on record, read from its database while it runs."""
+"""What the app has put on record, read from its database while it runs.
+
+A change is shown before it is recorded (protocol §6: what is *answered* is on record), so whoever
+has only seen it waits for its record.
+"""
 
 import sqlite3
 from contextlib import closing
@@ -6,10 +10,17 @@ from typing import Any
 
 from .app import App
 from .expect import id_of
+from .wait import wait_until
 
 
-def events(app: App, call: Any) -> list[str]:
-    """The names of the call's events, in the order of their numbers."""
+def on_record(app: App, call: Any, last: str) -> list[str]:
+    """The names of the call's events in the order of their numbers, once ``last`` is among them."""
+    return wait_until(
+        lambda: _names(app, call), lambda names: last in names, promise=f"{last} is on record"
+    )
+
+
+def _names(app: App, call: Any) -> list[str]:
     query = "SELECT name FROM events WHERE call_id = ? ORDER BY number"
     with closing(sqlite3.connect(app.database)) as database:
         return [name for (name,) in database.execute(query, [id_of(call)])]

@@ -7,7 +7,7 @@ import pytest
 from .actors import Agent, Caller, Callers, Desk, Phone, together
 from .app import App
 from .expect import wrong_state
-from .record import events
+from .record import on_record
 from .wait import wait_until
 
 QUEUED = 1
@@ -32,7 +32,7 @@ def test_she_is_sent_on_and_known_until_she_ends(
     caller.hangs_up()
     assert desk.sees(caller, "hungup")["hangup_cause"] == "NORMAL_CLEARING"
     told = ["call_offer", "queue_join", "queue_leave", "call_transfer", "call_hangup"]
-    assert events(app, caller) == told
+    assert on_record(app, caller, "call_hangup") == told
 
 
 def test_the_other_partys_hangup_ends_her_call(a_caller: Callers, outside: Phone, desk: Desk):
