@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fsapp.calls.call import State
+from fsapp.calls.call import State, queue_key
 from tests.desk.fakes import ANN, CALLER, Rig
 
 
@@ -35,6 +35,17 @@ def test_numbers_of_the_dialplan_are_read_or_passed_over(
     rig.connects(CALLER, variables={variable: text})
     field = variable.removeprefix("fsapp_")
     assert getattr(rig.live(), field) == number
+
+
+def test_callers_of_one_tick_of_freeswitchs_clock_are_queued_in_the_order_of_connecting(
+    rig: Rig,
+) -> None:
+    names = ["c", "a", "b"]
+    for name in names:
+        rig.connects(name, variables={"fsapp_arrival": "1700000000000000"})
+    calls = [live.call for live in rig.board.calls.values()]
+    assert [call.id for call in sorted(calls, key=queue_key)] == names
+    assert {int(call.arrival) for call in calls} == {1_700_000_000}
 
 
 def test_a_caller_who_comes_back_from_the_fallback_keeps_her_number(rig: Rig) -> None:
