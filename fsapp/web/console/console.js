@@ -25,6 +25,9 @@ import {
 /** A digit pressed this soon after the queue has changed means the queue as it was before. */
 const REACTION_MS = 700;
 
+/** What her call is changes in several events, and a refusal may overtake them. */
+const SETTLE_MS = 150;
+
 class Desk {
   /** What the views, verbs and dialogs read. */
   state = nothing();
@@ -38,6 +41,7 @@ class Desk {
   #heardOf = new Set();
   #wasCurrent = "";
   #last;
+  #settling = null;
 
   constructor(api, clock) {
     Object.assign(this, { api, clock });
@@ -69,6 +73,12 @@ class Desk {
     the("boxes").focus();
     this.#lose("Connecting …");
     this.#tick();
+  }
+
+  /** Says it aloud, after what has happened before it. */
+  say(sentence) {
+    if (this.#settling !== null) this.#speakNow();
+    this.announcer.now(sentence);
   }
 
   askWhich(sources) {
@@ -112,7 +122,7 @@ class Desk {
     the("banner").hidden = true;
     if (again) this.announcer.now("Connected. The picture is true.");
     this.#wasCurrent = this.#currentSpoken();
-    this.#last = current(this.state);
+    this.#last = current(this.state) ?? this.#last;
     this.announcer.queue();
     this.#show();
     this.#readHistory();
@@ -173,15 +183,21 @@ class Desk {
     if (this.live && idle) this.sounds.newCall();
   }
 
+  /** Once it has settled: what passes by at once, as a phone that is busy, has its own word. */
   #speakOfCurrent() {
+    this.#last = current(this.state) ?? this.#last;
+    this.#settling ??= setTimeout(() => this.#speakNow(), SETTLE_MS);
+  }
+
+  #speakNow() {
+    clearTimeout(this.#settling);
+    this.#settling = null;
     const said = this.#currentSpoken();
-    const call = current(this.state);
     if (this.live && said !== this.#wasCurrent) {
       const words = said || this.#withoutCall();
       if (words) this.announcer.now(words);
     }
     this.#wasCurrent = said;
-    this.#last = call;
   }
 
   /** What became of the call she had. A pickup that failed has said so itself. */
@@ -276,9 +292,13 @@ class Desk {
     return this.verbs.back("on-hold", call.id);
   }
 
-  /** Leaves the field; outside of it, stops what is being dialled. */
+  /** Leaves the field; outside of it, or while its number is dialled, stops what is dialled. */
   #escape() {
-    if (document.activeElement === this.dial.field) return this.dial.leave();
+    if (document.activeElement === this.dial.field) {
+      const { underWay } = this.dial;
+      this.dial.leave();
+      if (!underWay) return undefined;
+    }
     const call = current(this.state);
     const dialling = call && !call.inbound && call.state !== "speaking";
     if (dialling && call.can?.includes("hangup")) this.verbs.end("my-call", call.id);

@@ -19,6 +19,9 @@ export class Dial {
   #timer = null;
   #asked = 0;
 
+  /** Whether what is in the field is being dialled. */
+  underWay = false;
+
   constructor(desk) {
     this.desk = desk;
     this.field = the("dial-field");
@@ -154,7 +157,12 @@ export class Dial {
     const { cm_id, number } = contact;
     const target = cm_id === undefined ? { extension: number } : { cm_id };
     if (contact.name) this.desk.names.set(contact.number, contact.name);
-    if (await this.desk.verbs.dial("dial", target)) this.leave();
+    const dialled = this.field.value;
+    this.underWay = true;
+    const done = await this.desk.verbs.dial("dial", target);
+    this.underWay = false;
+    // She may have left it, or typed on.
+    if (done && this.field.value === dialled) this.leave();
   }
 }
 

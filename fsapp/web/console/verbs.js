@@ -16,7 +16,7 @@ export class Verbs {
   #underWay = new Set();
   #timers = new Map();
 
-  /** `desk` has `api`, `state`, `live`, `announcer` and `askWhich(sources)`. */
+  /** `desk` has `api`, `state`, `live`, `say(sentence)` and `askWhich(sources)`. */
   constructor(desk) {
     this.desk = desk;
   }
@@ -86,7 +86,7 @@ export class Verbs {
   /** A sentence in the panel, gone by itself, read aloud; answers false. */
   say(panel, sentence) {
     setText(notice(panel), sentence);
-    this.desk.announcer.now(sentence);
+    this.desk.say(sentence);
     clearTimeout(this.#timers.get(panel));
     this.#timers.set(panel, setTimeout(() => this.#clear(panel), SHOWN_MS));
     return false;
@@ -94,7 +94,7 @@ export class Verbs {
 
   async #state(wanted, said) {
     const done = await this.ask("my-call", "/agent/state", wanted);
-    if (done) this.desk.announcer.now(said);
+    if (done) this.desk.say(said);
     return done;
   }
 

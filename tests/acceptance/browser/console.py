@@ -1,5 +1,6 @@
 """One agent at her console: what she presses and what she sees."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -80,8 +81,10 @@ class Console:
         return self.box(title).get_by_role("listitem")
 
     def sees(self, title: str, *words: str) -> "Console":
+        """Words that are visible there, however the style capitalizes or breaks them."""
         for word in words:
-            expect(self.box(title)).to_contain_text(word)
+            shown = re.compile(r"\s*".join(map(re.escape, word.split())), re.IGNORECASE)
+            expect(self.box(title)).to_contain_text(shown, use_inner_text=True)
         return self
 
     def sees_rows(self, title: str, count: int) -> "Console":

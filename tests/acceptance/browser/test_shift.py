@@ -2,6 +2,8 @@
 
 import re
 
+from playwright.sync_api import APIResponse, Route
+
 from ..actors import Agent, Callers, Desk, Phone
 from .conftest import Opens
 from .console import expect
@@ -96,6 +98,22 @@ def test_esc_stops_what_is_being_dialled(opens: Opens, anna: Agent, outside: Pho
     console.presses("d").types("1142").presses("Enter").sees("My call", "to 1142", "ringing there")
     console.presses("Escape").sees("My call", "No call.").sees("Recent", "not answered")
     desk.sees_nothing()
+
+
+def test_esc_stops_it_also_while_the_number_is_still_in_the_field(
+    opens: Opens, anna: Agent, outside: Phone, desk: Desk
+):
+    """Her phone and the other one ring before the request has its answer."""
+    outside.stays_silent()
+    console = opens(anna).signs_in()
+    held: list[tuple[Route, APIResponse]] = []
+    console.page.route("**/call/originate", lambda route: held.append((route, route.fetch())))
+    console.presses("d").types("1142").presses("Enter").sees("My call", "to 1142", "ringing there")
+    expect(console.page.get_by_label("Name or number")).to_be_focused()
+    console.presses("Escape").sees("My call", "No call.").sees("Recent", "not answered")
+    desk.sees_nothing()
+    ((route, answer),) = held
+    route.fulfill(response=answer)
 
 
 def test_a_refusal_is_one_sentence_where_she_looks_and_goes_by_itself(

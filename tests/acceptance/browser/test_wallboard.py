@@ -16,10 +16,10 @@ def test_it_shows_what_is_true_now_and_follows(
     a_caller.wait_in_turn(2)
     expect(figure).to_have_text("2")
     expect(board.page).to_have_title("(2) fsapp wallboard")
-    board.sees("Longest wait", "Dr. Holm").sees("Calls", "2waiting", "0speaking")
+    board.sees("Longest wait", "Dr. Holm").sees("Calls", "2 waiting", "0 speaking")
     anna.picks_up()
     expect(figure).to_have_text("1")
-    board.sees("Calls", "1waiting", "1speaking").sees("Agents", "1speakingAnna")
+    board.sees("Calls", "1 waiting", "1 speaking").sees("Agents", "1 speaking Anna")
 
 
 def test_the_day_is_drawn_from_history(opens: Opens, a_caller: Callers, anna: Agent):
