@@ -57,6 +57,7 @@ def test_in_a_narrow_window_a_long_list_scrolls_by_itself(
 
 
 BOXES = ("My call", "Queue", "On hold", "Colleagues", "Dial", "Recent")
+BUTTONS = ("park", "transfer", "end", "next", "pause", "help")
 
 
 def test_the_boxes_stay_where_they_are(opens: Opens, a_caller: Callers, anna: Agent):
@@ -78,6 +79,32 @@ def test_the_boxes_stay_where_they_are(opens: Opens, a_caller: Callers, anna: Ag
     console.types("zz")
     expect(console.page.locator("#dial-hint")).to_have_text("No contact begins with that.")
     console.presses("Enter").sees("Dial", "Choose a match, or type a number.")
+    assert places() == before
+    console.page.context.set_offline(True)
+    console.is_not_connected()
+    assert places() == before
+
+
+def test_buttons_stay_where_they_are_whatever_is_said_beside_them(
+    opens: Opens, a_caller: Callers, anna: Agent
+):
+    """A pause, a refusal and a lost connection move nothing from under her pointer."""
+
+    def places() -> list[object]:
+        return [console.page.locator(f"#{button}").bounding_box() for button in BUTTONS]
+
+    console = opens(anna).signs_in()
+    pause = console.page.locator("#pause-label")
+    a_caller.waits()
+    console.sees_rows("Queue", 1).presses("Space").sees("My call", "speaking")
+    before = places()
+    assert None not in before
+    console.presses("w").types("lunch").presses("Enter")
+    expect(pause).to_have_text("Come back")
+    assert places() == before
+    console.presses("w")
+    expect(pause).to_have_text("Pause")
+    console.presses("t").sees("My call", "Nobody is on hold")
     assert places() == before
     console.page.context.set_offline(True)
     console.is_not_connected()
