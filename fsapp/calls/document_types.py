@@ -130,7 +130,7 @@ class StateCallDocument(ShortCallDocument, ShownCallDocument):
     """The short call and the call in one."""
 
 
-class EndedCallDocument(CallDocument):
+class EndedCallDocument(ShownCallDocument):
     """An ended call."""
 
     outcome: Annotated[str | None, Key("what came of it", "abandoned", Outcome)]
@@ -255,7 +255,7 @@ class HistoryAnswer(SuccessAnswer):
 class TimelineAnswer(SuccessAnswer):
     """What has happened to a call."""
 
-    call: CallDocument
+    call: ShownCallDocument
     timeline: Annotated[list[TimelineEntryDocument], Key("the oldest first")]
 
 

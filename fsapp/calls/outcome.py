@@ -46,15 +46,18 @@ def waited(call: Call, now: int) -> int | None:
 
 
 def history_document(call: Call) -> EndedCallDocument:
-    """An ended call in the history: the call object (protocol §3), then what came of it."""
+    """An ended call in the history: the call object (protocol §3), then what came of it.
+    Nothing can be done with it any more."""
     ended = call.ended_at if call.ended_at is not None else int(call.arrival)
     return {
         **call.document(),
+        "can": [],
         "outcome": call.outcome,
         "waited": call.waited,
         "duration": max(0, ended - int(call.arrival)),
     }
 
 
-HISTORY_COLUMNS = tuple(history_document(Call("", State.HUNGUP, True, "", "", 1, 0.0)))
-"""The keys of an entry of the history, in order."""
+_KEYS = history_document(Call("", State.HUNGUP, True, "", "", 1, 0.0))
+HISTORY_COLUMNS = tuple(key for key in _KEYS if key != "can")
+"""The keys of an entry of the history as columns of a table, in order."""

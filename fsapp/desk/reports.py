@@ -22,6 +22,7 @@ from fsapp.calls.outcome import history_document
 from fsapp.calls.refusals import call_not_found
 from fsapp.calls.timeline import timeline
 from fsapp.desk.board import Board
+from fsapp.desk.shown import shown
 from fsapp.store.history import Figures, Filters, History, Place
 from fsapp.waiting import waiting
 
@@ -74,7 +75,7 @@ class Reports:
             raise call_not_found(call_id)
         self._settle()
         entries = timeline(self._history.events(call_id, agent.organizations))
-        return {"status": "success", "call": call.document(), "timeline": entries}
+        return {"status": "success", "call": shown(self._board, agent, call), "timeline": entries}
 
     def statistics(self, agent: Agent, _: Parameters) -> StatisticsAnswer:
         """``GET /call/statistics``: today's inbound calls, by organization and by the quarter."""

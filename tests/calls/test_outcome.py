@@ -90,5 +90,7 @@ def test_whatever_happens_exactly_the_ended_have_an_outcome(
 def test_an_entry_is_the_call_object_and_what_came_of_it() -> None:
     ended = through(*PICKED_UP, H.HANGUP)
     entry = history_document(ended)
-    assert tuple(entry) == HISTORY_COLUMNS == (*ended.document(), "outcome", "waited", "duration")
+    assert (*ended.document(), "outcome", "waited", "duration") == HISTORY_COLUMNS
+    assert set(entry) == {*HISTORY_COLUMNS, "can"}
+    assert entry["can"] == []
     assert (entry["outcome"], entry["waited"], entry["duration"]) == ("answered", 30, 40)

@@ -90,9 +90,11 @@ def test_a_timeline_is_there_while_the_call_lives_and_afterwards(rig: Rig) -> No
     rig.connects(CALLER)
     live = rig.ask(ANN, "call/timeline", call_id=CALLER).answer()
     assert [entry["event"] for entry in live["timeline"]] == ["call_offer", "queue_join"]
+    assert live["call"] == rig.ask(ANN, "call/list").answer()["calls"][0]
+    assert "pickup" in live["call"]["can"]
     rig.hangs_up(CALLER)
     ended = rig.ask(ANN, "call/timeline", call_id=CALLER).answer()
-    assert ended["call"]["state"] == "hungup"
+    assert (ended["call"]["state"], ended["call"]["can"]) == ("hungup", [])
     assert ended["timeline"][-1]["description"] == "has ended: NORMAL_CLEARING"
     assert rig.ask(ANN, "call/timeline", call_id="nobody").refusal().http == 404
 

@@ -131,6 +131,14 @@ def test_every_document_is_described_by_an_example(kind: type) -> None:
     assert whole.document_fault(reference, example_of(kind)) is None
 
 
+def test_every_call_object_that_is_answered_has_what_she_can_do() -> None:
+    """The law of desk/shown.py; the short ones of a transfer are no call objects."""
+    schemas = description()["components"]["schemas"]
+    calls = [name for name, node in schemas.items() if "arrival_time" in node.get("properties", {})]
+    assert calls
+    assert [name for name in calls if "can" not in schemas[name]["required"]] == []
+
+
 def test_a_document_with_a_key_too_much_or_too_few_is_noticed(described: Description) -> None:
     answer = example_of(documents.CallAnswer)
     schema = {"$ref": "#/components/schemas/CallAnswer"}
