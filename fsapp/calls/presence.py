@@ -8,8 +8,8 @@ speaking her current call is a conversation
 ringing  she is being put into a call: her phone rings, or a number she dialled does
 offline  nothing shows that she is there: no leg of hers is up, she has no open event stream, and
          her last sign of life (a request, the end of a leg or of a stream) is older than
-         ``agent.offline_after``. When FreeSWITCH says that her phone cannot be reached, her
-         earlier requests count no more
+         ``agent.offline_after``. When FreeSWITCH says that her phone cannot be reached, neither her
+         earlier requests nor her streams count until there is another sign of life
 paused   she has said so
 idle     she can be given the next call
 ======== =========================================================================================
@@ -53,7 +53,7 @@ class Signs:
     """What is true of an agent.
 
     ``call`` is the state of her current call, ``engaged`` whether a request is putting her into
-    one, ``leg`` whether her phone is connected, ``streams`` how many event streams she has open,
+    one, ``leg`` whether her phone is connected, ``streams`` how many event streams that count she has open,
     ``seen`` her last sign of life in Unix seconds.
     """
 

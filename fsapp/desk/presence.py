@@ -43,6 +43,8 @@ class AgentStatus:
     """How many event streams she has open."""
     seen: float | None = None
     """Her last sign of life (Unix seconds); ``None`` when there was none that counts."""
+    unreachable: bool = False
+    """Whether her phone could not be reached and there was no sign of life since."""
     state: AgentState | None = None
     """The state last told; ``None`` before the first one was."""
     calls: tuple[object, ...] = ()
@@ -89,16 +91,20 @@ class Presence:
     def seen(self, status: AgentStatus) -> None:
         """A sign of life: a request of hers, or the end of a leg or a stream."""
         status.seen = self._clock.now()
+        status.unreachable = False
 
     def stream_opened(self, agent: Agent) -> None:
         """She has one more event stream open."""
-        self._board.status(agent).streams += 1
+        status = self._board.status(agent)
+        status.streams += 1
+        status.unreachable = False
 
     def stream_closed(self, agent: Agent) -> None:
         """One of her event streams has ended."""
         status = self._board.status(agent)
         status.streams = max(0, status.streams - 1)
-        self.seen(status)
+        if not status.unreachable:
+            self.seen(status)
 
     def leg_ended(self, status: AgentStatus, cause: str, *, answered: bool) -> None:
         """Her leg has ended, or her phone could not be rung."""
@@ -106,6 +112,7 @@ class Presence:
             self.seen(status)
         elif cause in UNREACHABLE:
             status.seen = None
+            status.unreachable = True
 
     def state(self, agent: Agent) -> AgentState:
         """Her state now. Only looks."""
@@ -170,7 +177,7 @@ class Presence:
             call=current.call.state if current is not None else None,
             engaged=status.request is not None,
             leg=leg is not None and leg.connection is not None,
-            streams=status.streams,
+            streams=0 if status.unreachable else status.streams,
             seen=status.seen,
             paused=status.agent.paused,
         )

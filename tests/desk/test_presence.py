@@ -96,6 +96,20 @@ def test_a_leg_that_is_up_keeps_her_there(rig: Rig) -> None:
     assert told(rig)[-1] == "offline"
 
 
+def test_a_console_without_a_phone_does_not_keep_her_there(rig: Rig) -> None:
+    """Until there is another sign of life: a request, or a stream that is opened."""
+    opens_stream(rig)
+    opens_stream(rig)
+    line = rig.connects(CALLER)
+    asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
+    rig.job(line.answer("bgapi originate"), "-ERR USER_NOT_REGISTERED", on=line)
+    asked.refusal()
+    closes_stream(rig)
+    assert told(rig) == ["ringing", "offline"]
+    opens_stream(rig)
+    assert told(rig) == ["ringing", "offline", "idle"]
+
+
 def test_a_phone_that_cannot_be_reached_is_told_at_once_and_forgotten_with_her_next_request(
     rig: Rig,
 ) -> None:
@@ -106,15 +120,6 @@ def test_a_phone_that_cannot_be_reached_is_told_at_once_and_forgotten_with_her_n
     assert told(rig) == ["ringing", "offline"]
     assert set_state(rig, state="idle")["state"] == "idle"
     assert told(rig) == ["ringing", "offline", "idle"]
-
-
-def test_with_a_stream_open_she_is_there_whatever_her_phone_says(rig: Rig) -> None:
-    opens_stream(rig)
-    line = rig.connects(CALLER)
-    asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
-    rig.job(line.answer("bgapi originate"), "-ERR USER_NOT_REGISTERED", on=line)
-    asked.refusal()
-    assert told(rig) == ["ringing", "idle"]
 
 
 def test_taking_a_parked_call_back_is_told_as_ringing_and_speaking(rig: Rig) -> None:
