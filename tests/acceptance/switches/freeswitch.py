@@ -42,6 +42,9 @@ from .watch import Channel, ChannelWatch
 
 BASE_PACKAGES = sysconfig.get_path("purelib", vars={"base": sys.base_prefix})
 """Where FreeSWITCH's installation puts `freeswitch.py`, unless told otherwise."""
+DEBIAN_PACKAGES = "/usr/lib/python3/dist-packages"
+"""Likewise on Debian, whose own Python looks there by itself; another `python3` that is first in
+PATH, of which FreeSWITCH's takes its prefix, does not."""
 
 READY_LIMIT = 30.0
 LINGER_LIMIT = 10.0
@@ -192,7 +195,7 @@ class FreeSwitch(EventSocketSwitch):
         """FreeSWITCH's Python finds the app in the environment that runs the suite, and its own
         module `freeswitch` where mod_python3 was installed."""
         ours = {key: value for key, value in os.environ.items() if not key.startswith("FSAPP_")}
-        places = [SHIPPED, *site.getsitepackages(), BASE_PACKAGES]
+        places = [SHIPPED, *site.getsitepackages(), BASE_PACKAGES, DEBIAN_PACKAGES]
         return {**ours, "PYTHONPATH": os.pathsep.join(map(str, places))}
 
     def _command(self) -> list[str]:
