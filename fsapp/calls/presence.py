@@ -53,8 +53,8 @@ class Signs:
     """What is true of an agent.
 
     ``call`` is the state of her current call, ``engaged`` whether a request is putting her into
-    one, ``leg`` whether her phone is connected, ``streams`` how many event streams that count she has open,
-    ``seen`` her last sign of life in Unix seconds.
+    one, ``leg`` whether her phone is connected, ``streams`` how many event streams that count she
+    has open, ``seen`` her last sign of life in Unix seconds.
     """
 
     call: State | None = None
