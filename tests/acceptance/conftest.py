@@ -58,6 +58,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="also the faults that last as long as in real life (make soak)",
     )
     parser.addoption(
+        "--screenshots",
+        type=Path,
+        metavar="DIRECTORY",
+        help="pictures of every view of the console and the wallboard, light and dark, two sizes",
+    )
+    parser.addoption(
         "--embedded",
         action="store_true",
         help="run the app inside FreeSWITCH instead of beside it (needs --switch=freeswitch)",

@@ -1,5 +1,10 @@
-"""Every view is checked by axe, light and dark: no violations."""
+"""Every view is checked by axe, light and dark: no violations.
 
+With `--screenshots DIRECTORY` pictures of them are left there, to be looked at.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,19 +17,46 @@ from .console import Console, expect
 SETTINGS = {"console": {"waiting_amber": 1, "waiting_red": 3}}
 
 
-def assert_accessible(console: Console, view: str) -> None:
-    for scheme in ("light", "dark"):
-        console.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        response: dict[str, Any] = Axe().run(console.page).response
-        found = [
-            (violation["id"], [node["html"][:200] for node in violation["nodes"]])
-            for violation in response["violations"]
-        ]
-        assert found == [], f"{view}, {scheme}"
+SIZES = ((1280, 720), (1920, 1080))
+
+Looks = Callable[[Console, str], None]
+
+
+@pytest.fixture
+def assert_accessible(request: pytest.FixtureRequest) -> Looks:
+    """`assert_accessible(console, "idle")`: what the console shows now is checked, and pictured if
+    that was asked for."""
+    pictures: Path | None = request.config.getoption("--screenshots")
+
+    def look(console: Console, view: str) -> None:
+        for scheme in ("light", "dark"):
+            console.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            assert violations(console) == [], f"{view}, {scheme}"
+            if pictures is not None:
+                picture(console, pictures, f"{view}, {scheme}")
+
+    return look
+
+
+def violations(console: Console) -> list[object]:
+    response: dict[str, Any] = Axe().run(console.page).response
+    return [
+        (violation["id"], [node["html"][:200] for node in violation["nodes"]])
+        for violation in response["violations"]
+    ]
+
+
+def picture(console: Console, directory: Path, view: str) -> None:
+    before = console.page.viewport_size
+    for width, height in SIZES:
+        console.page.set_viewport_size({"width": width, "height": height})
+        console.page.screenshot(path=directory / f"{view}, {width}x{height}.png")
+    if before is not None:
+        console.page.set_viewport_size(before)
 
 
 @pytest.mark.parametrize("path", ["/", "/wallboard"])
-def test_signing_in(opens: Opens, anna: Agent, path: str):
+def test_signing_in(opens: Opens, anna: Agent, path: str, assert_accessible: Looks):
     console = opens(anna, path).goes_there()
     assert_accessible(console, "sign-in")
     console.types("wrong").presses("Enter")
@@ -32,7 +64,7 @@ def test_signing_in(opens: Opens, anna: Agent, path: str):
     assert_accessible(console, "sign-in refused")
 
 
-def test_the_console_idle_and_its_dialogs(opens: Opens, anna: Agent):
+def test_the_console_idle_and_its_dialogs(opens: Opens, anna: Agent, assert_accessible: Looks):
     console = opens(anna).signs_in()
     assert_accessible(console, "idle")
     for key, view in (("?", "keys"), ("w", "pause")):
@@ -43,7 +75,7 @@ def test_the_console_idle_and_its_dialogs(opens: Opens, anna: Agent):
 
 
 def test_the_console_with_calls_of_every_kind_and_without_a_connection(
-    opens: Opens, a_caller: Callers, anna: Agent, outside: Phone
+    opens: Opens, a_caller: Callers, anna: Agent, outside: Phone, assert_accessible: Looks
 ):
     console = opens(anna).signs_in()
     a_caller.wait_in_turn(2)
@@ -69,7 +101,7 @@ def test_the_console_with_calls_of_every_kind_and_without_a_connection(
     assert_accessible(console, "not connected")
 
 
-def test_the_wallboard(opens: Opens, a_caller: Callers, anna: Agent):
+def test_the_wallboard(opens: Opens, a_caller: Callers, anna: Agent, assert_accessible: Looks):
     a_caller.waits()
     anna.picks_up()
     a_caller.waits()
