@@ -28,6 +28,7 @@ from .web.serving import request
 EVENTS = 10_000
 LISTENERS = 6
 MOST_WAITING = 12
+SPOKEN_WITH = 0.1
 LIMIT = 60.0
 
 
@@ -45,6 +46,7 @@ class Served:
         self.rig, self.feed, self.server = rig, feed, server
         self.tail = Tail(cast(Database, rig.database))
         self.over = False
+        self.hearing: set[Listener] = set()
 
     @property
     def newest(self) -> int:
@@ -63,7 +65,8 @@ class Served:
         )
 
     def work(self) -> None:
-        """Callers come and give up by chance, until there were enough events."""
+        """Callers come, are spoken with, are put on hold and give up by chance, until there were
+        enough events; slowly until everybody hears of it."""
         chance, came = random.Random(1), 0
         waiting: list[str] = []
         while self.newest < EVENTS:
@@ -72,11 +75,21 @@ class Served:
                 waiting.append(f"caller-{came}")
                 self.rig.connects(waiting[-1], variables={"fsapp_priority": str(came % 3)})
             elif waiting:
-                self.rig.hangs_up(waiting.pop(chance.randrange(len(waiting))))
+                caller = waiting.pop(chance.randrange(len(waiting)))
+                if chance.random() < SPOKEN_WITH:
+                    self._speaks(chance.choice((ANN, BOB)), caller)
+                self.rig.hangs_up(caller)
+            if len(self.hearing) < LISTENERS:
+                time.sleep(0.005)
             self.rig.clock.advance(0.001)
             self.feed.committed()
         self._all_is_told()
         self.over = True
+
+    def _speaks(self, agent: Agent, caller: str) -> None:
+        leg = self.rig.talk(agent, caller)
+        self.rig.park(leg, agent, caller)
+        self.rig.hangs_up(leg)
 
     def _all_is_told(self) -> None:
         """The streams' thread may still be behind what was written last."""
@@ -140,6 +153,7 @@ class Listener:
     def _tell(self, ear: Ear) -> None:
         said = ear.hear()
         assert said.name != "reset"
+        self.served.hearing.add(self)
         self.picture._apply(said.name, said.data)
         if said.number is not None:
             self.picture.numbers.append(said.number)
@@ -157,6 +171,7 @@ def test_whoever_folds_what_she_is_told_has_the_servers_picture() -> None:
         told = [row["number"] for row in rows]
         for one in listeners:
             numbers = one.picture.numbers
+            assert numbers[0] < EVENTS / 10
             assert numbers == [number for number in told if number >= numbers[0]]
             assert (one.picture.calls, one.picture.agents) == desk.lists(one.agent)
         assert sum(one.breaks for one in listeners) > LISTENERS
