@@ -45,7 +45,7 @@ def _phone(deployment: Deployment, agent: Agent) -> Finding:
     if contact.startswith(("error/", "-ERR")) or not contact:
         mend = "switch it on, and see its account, password and server"
         return problem("phones", f"{whose} is not registered.", mend)
-    return good("phones", f"{whose} is registered.")
+    return good("phones", f"{whose} is registered; --ring-phones tries whether it answers.")
 
 
 def ring(deployment: Deployment) -> Iterator[Finding]:

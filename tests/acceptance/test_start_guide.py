@@ -167,7 +167,7 @@ def test_a_newcomer_gets_to_a_first_answered_call(machine: Machine):
         assert "Anna's token: " in shell.run(machine.typed(AGENT))
         found = shell.run(machine.typed(DOCTOR))
         assert "problem" not in found
-        assert "anna's phone user/1000 is registered." in found
+        assert "anna's phone user/1000 is registered" in found
         assert found.count(" was queued in ") == 2
         machine.dial("1001", password, "5100")
         queue = machine.typed(CALL).splitlines()[0]
