@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fsapp.settings import TABLE
 
@@ -51,6 +52,24 @@ def test_compose_takes_the_file() -> None:
         check=True,
         capture_output=True,
     )
+
+
+def test_services_volumes_and_networks_that_are_named_are_there() -> None:
+    """Of the file with its anchors filled in, whether or not an engine is here."""
+    whole = yaml.safe_load(COMPOSE)
+    services, volumes = whole["services"], whole["volumes"]
+    assert set(services) >= {"freeswitch", "fsapp", "phones", "callers", "acceptance"}
+    for name, service in services.items():
+        for other, when in service.get("depends_on", {}).items():
+            asked = services[other]
+            if when["condition"] == "service_healthy":
+                tested = "healthcheck" in asked
+                assert tested, f"{name} waits for {other}, whose health nobody looks at"
+        network = service.get("network_mode", "service:freeswitch").removeprefix("service:")
+        assert network in services
+        for mount in service.get("volumes", ()):
+            source = mount.partition(":")[0]
+            assert source.startswith(".") or source in volumes, f"{name}: {mount}"
 
 
 def test_what_is_mounted_or_built_exists() -> None:
