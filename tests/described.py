@@ -53,13 +53,15 @@ class Description:
         response = self._resolved(operation["responses"].get(str(status)))
         if response is None:
             return f"the status {status} is not described"
-        kind = headers.get("Content-Type", "").partition(";")[0]
+        # Browsers tell names of headers in small letters.
+        had = {name.lower(): value for name, value in headers.items()}
+        kind = had.get("content-type", "").partition(";")[0]
         if kind not in response["content"]:
             return f"the content type {kind!r} is not described"
         missing = [
             name
             for name, header in response.get("headers", {}).items()
-            if header.get("required") and name not in headers
+            if header.get("required") and name.lower() not in had
         ]
         if missing:
             return f"no header {missing}"

@@ -292,13 +292,9 @@ class Desk {
     return this.verbs.back("on-hold", call.id);
   }
 
-  /** Leaves the field; outside of it, or while its number is dialled, stops what is dialled. */
+  /** Leaves the field; outside of it, stops what is being dialled. */
   #escape() {
-    if (document.activeElement === this.dial.field) {
-      const { underWay } = this.dial;
-      this.dial.leave();
-      if (!underWay) return undefined;
-    }
+    if (document.activeElement === this.dial.field) return this.dial.leave();
     const call = current(this.state);
     const dialling = call && !call.inbound && call.state !== "speaking";
     if (dialling && call.can?.includes("hangup")) this.verbs.end("my-call", call.id);

@@ -5,6 +5,7 @@
  * Enter dials what is marked; a number that is typed out is dialled as it stands.
  */
 
+import { anyOpen } from "./dialogs.js";
 import { make, setAttribute, setText, the } from "./dom.js";
 import { current, holds } from "./state.js";
 import { organizationName } from "./words.js";
@@ -18,9 +19,6 @@ export class Dial {
   #chosen = -1;
   #timer = null;
   #asked = 0;
-
-  /** Whether what is in the field is being dialled. */
-  underWay = false;
 
   constructor(desk) {
     this.desk = desk;
@@ -157,12 +155,18 @@ export class Dial {
     const { cm_id, number } = contact;
     const target = cm_id === undefined ? { extension: number } : { cm_id };
     if (contact.name) this.desk.names.set(contact.number, contact.name);
-    const dialled = this.field.value;
-    this.underWay = true;
-    const done = await this.desk.verbs.dial("dial", target);
-    this.underWay = false;
-    // She may have left it, or typed on.
-    if (done && this.field.value === dialled) this.leave();
+    const typed = this.field.value;
+    // The other phone rings before the request has its answer: until then, too, keys are verbs.
+    this.leave();
+    if (!(await this.desk.verbs.dial("dial", target))) this.#putBack(typed);
+  }
+
+  /** What could not be dialled, unless she has gone on to something else. */
+  #putBack(typed) {
+    if (this.field.value !== "" || anyOpen()) return;
+    this.field.value = typed;
+    this.#typed();
+    if (document.activeElement === document.body) this.field.focus();
   }
 }
 

@@ -3,16 +3,29 @@
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Locator,
+    Page,
+    Response,
+    expect,
+)
 
 from ..actors import Agent
+from ..client import DESCRIBED
 
 __all__ = ["Console", "expect"]
 
 LIMIT_MS = 10_000
 REFUSED = "Failed to load resource"
 """What Chromium writes of every answer above 399; the app's refusals are no fault of the page."""
+
+ANSWERED = ("/agent", "/call/", "/contact", "/organization/")
+"""The agents' protocol; the rest are the page's own files."""
 
 expect.set_options(timeout=LIMIT_MS)
 
@@ -39,9 +52,28 @@ class Console:
         self.page.set_default_timeout(LIMIT_MS)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._hears)
+        self._answers: list[Response] = []
+        self.page.on("response", lambda response: self._answers.append(response))  # noqa: PLW0108
 
     def close(self) -> None:
-        self._context.close()
+        """What the page was answered is held to `GET /openapi.json`, too."""
+        try:
+            for response in self._answers:
+                self._is_as_described(response)
+        finally:
+            self._context.close()
+
+    def _is_as_described(self, response: Response) -> None:
+        where = urlsplit(response.url)
+        if where.path == "/events" or not where.path.startswith(ANSWERED):
+            return
+        try:
+            body = response.body()
+        except Error:
+            return  # left behind with the page that asked
+        headers, method = response.all_headers(), response.request.method
+        fault = DESCRIBED.fault(method, where.path, response.status, headers, body)
+        assert fault is None, f"{method} {where.path}: {fault}: {body!r}"
 
     def goes_there(self) -> "Console":
         self.page.goto(f"http://{self.address}{self.path}")

@@ -100,7 +100,7 @@ def test_esc_stops_what_is_being_dialled(opens: Opens, anna: Agent, outside: Pho
     desk.sees_nothing()
 
 
-def test_esc_stops_it_also_while_the_number_is_still_in_the_field(
+def test_keys_are_verbs_from_the_moment_she_has_dialled(
     opens: Opens, anna: Agent, outside: Phone, desk: Desk
 ):
     """Her phone and the other one ring before the request has its answer."""
@@ -109,11 +109,20 @@ def test_esc_stops_it_also_while_the_number_is_still_in_the_field(
     held: list[tuple[Route, APIResponse]] = []
     console.page.route("**/call/originate", lambda route: held.append((route, route.fetch())))
     console.presses("d").types("1142").presses("Enter").sees("My call", "to 1142", "ringing there")
-    expect(console.page.get_by_label("Name or number")).to_be_focused()
     console.presses("Escape").sees("My call", "No call.").sees("Recent", "not answered")
     desk.sees_nothing()
     ((route, answer),) = held
     route.fulfill(response=answer)
+
+
+def test_a_number_that_could_not_be_dialled_is_back_in_its_field(opens: Opens, anna: Agent):
+    anna.phone.is_busy()
+    console = opens(anna).signs_in()
+    field = console.page.get_by_label("Name or number")
+    console.presses("d").types("1142").presses("Enter").sees("Dial", "Your phone is busy.")
+    expect(field).to_have_value("1142")
+    expect(field).to_be_focused()
+    anna.phone.answers()
 
 
 def test_a_refusal_is_one_sentence_where_she_looks_and_goes_by_itself(
