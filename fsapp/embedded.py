@@ -6,8 +6,9 @@ with a stack of 240 kB. Nothing is kept here, and nothing big is imported here; 
 
 * ``startup-script`` calls :func:`runtime` (conf/python.conf.xml);
 * ``<action application="python" data="fsapp.embedded"/>`` calls :func:`handler`;
-* ``fs_cli -x "python fsapp.embedded status"`` calls :func:`fsapi`; also ``stop``, ``start`` and
-  ``restart``, each of the latter two with the settings' file, if it is to be another one.
+* ``fs_cli -x "python fsapp.embedded status"`` calls :func:`fsapi`; also ``stop``,
+  ``reload``, ``start`` and ``restart``, each of the latter two with the settings' file, if it is to
+  be another one.
 """
 
 from __future__ import annotations

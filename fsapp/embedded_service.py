@@ -75,6 +75,7 @@ class Embedded:
         self._service: Service | None = None
         """The one that runs: it has started, and nobody has begun to stop it."""
         self._end_log: Callable[[], None] = lambda: None
+        self._read_again: Callable[[], str] = lambda: ""
         self._config = ""
         self._why = "it has not been started"
 
@@ -86,6 +87,10 @@ class Embedded:
         """Stop it as SIGTERM does beside FreeSWITCH, in as many seconds at most; says what came
         of it."""
         return self._alone(self._stopped)
+
+    def reload(self) -> str:
+        """Read the settings again, as SIGHUP does beside FreeSWITCH; says what came of it."""
+        return self._alone(self._reloaded)
 
     def status(self) -> str:
         """Whether it runs, and where it listens."""
@@ -130,19 +135,31 @@ class Embedded:
         self._why = f"it was stopped{late}"
         return f"fsapp has stopped{late}"
 
+    def _reloaded(self) -> str:
+        if self._service is None:
+            return f"fsapp does not run: {self._why}"
+        try:
+            return f"fsapp: {self._read_again()}"
+        except Exception:
+            log.exception("the settings could not be read again: a mistake of ours")
+            return "fsapp: the settings could not be read again; see the log"
+
     def _start(self, config: Path | None) -> Service:
         from fsapp.logs import start_log  # noqa: PLC0415 - on a thread with a stack for it
+        from fsapp.reloading import Reloading, Source  # noqa: PLC0415
         from fsapp.service import Service  # noqa: PLC0415
-        from fsapp.settings import load  # noqa: PLC0415
 
-        settings = load(config, os.environ)
-        self._end_log = start_log(settings.log.level, Console()).stop
+        source = Source(config, os.environ)
+        settings = source.read()
+        log_writer = start_log(settings.log.level, Console())
+        self._end_log = log_writer.stop
         try:
             service = Service(settings)
             service.start()
         except BaseException:
             self._end_log()
             raise
+        self._read_again = Reloading(source, service, log_writer).reload
         return service
 
     def _failed(self, error: Exception) -> str:
@@ -181,15 +198,21 @@ def run(config: str) -> None:
 
 
 def command(text: str) -> str:
-    """An administrator's ``status``, ``stop``, ``start [FILE]`` or ``restart [FILE]``."""
+    """An administrator's ``status``, ``stop``, ``reload``, ``start [FILE]`` or
+    ``restart [FILE]``."""
     word, _, config = text.strip().partition(" ")
     if word == "restart":
         return _at_length(lambda: f"{_embedded.stop()}; {_embedded.start(config)}")
     if word == "start":
         return _at_length(lambda: _embedded.start(config))
-    acts = {"stop": _embedded.stop, "status": _embedded.status, "": _embedded.status}
+    acts = {
+        "stop": _embedded.stop,
+        "reload": _embedded.reload,
+        "status": _embedded.status,
+        "": _embedded.status,
+    }
     if word not in acts:
-        return "usage: python fsapp.embedded status | stop | start [FILE] | restart [FILE]"
+        return "usage: python fsapp.embedded status | stop | reload | start [FILE] | restart [FILE]"
     return _at_length(acts[word])
 
 

@@ -11,6 +11,7 @@ import logging
 import logging.handlers
 import sys
 import threading
+from collections.abc import Callable
 from queue import SimpleQueue
 
 __all__ = ["Log", "start_log"]
@@ -58,6 +59,20 @@ class Log(logging.handlers.QueueListener):
             return record
         return self.queue.get(block)
 
+    def set_level(self, level: str) -> None:
+        """From now on everything from ``level`` on is written, and nothing below."""
+        logging.getLogger().setLevel(level.upper())
+
+    def change_level(self, level: str, say: Callable[[], None]) -> None:
+        """As :meth:`set_level`; what ``say`` logs about it is written if one of the levels lets
+        it."""
+        before = logging.getLogger().level
+        self.set_level(level)
+        now = logging.getLogger().level
+        logging.getLogger().setLevel(min(before, now))
+        say()
+        logging.getLogger().setLevel(now)
+
     def stop(self) -> None:
         """Writes what is left, for at most ``STOP_SECONDS``."""
         thread, self._thread = self._thread, None
@@ -75,8 +90,8 @@ def start_log(level: str, writer: logging.Handler | None = None) -> Log:
     writer = writer or logging.StreamHandler(sys.stderr)
     writer.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
-    root.setLevel(level.upper())
     root.handlers = [_Dropping(lines)]
     log = Log(lines, writer)
+    log.set_level(level)
     log.start()
     return log

@@ -37,6 +37,7 @@ from fsapp.logs import start_log
 from fsapp.memory import keep_large_blocks_apart
 from fsapp.metrics import scrape
 from fsapp.metrics.exporter import Exporter
+from fsapp.reloading import Reloading, Source
 from fsapp.risks import risks
 from fsapp.settings import Address, Outbound, Settings
 from fsapp.signals import wait_for_signals
@@ -95,8 +96,9 @@ class Service:
         self.organizations = Organizations(self.database)
         self.history = History(self.database)
         self.clock = SystemClock()
-        limits = Limits(settings.park.recall_after, settings.queue.overflow_after)
-        self.board = Board(self.calls, self.clock, settings.agent.offline_after, limits)
+        self.retention = Retention(self.history, self.clock, settings.history.keep_days)
+        offline_after = settings.agent.offline_after
+        self.board = Board(self.calls, self.clock, offline_after, _limits(settings))
         self.drain = Drain()
         self.metrics = Exporter(self.clock.now, self._organization_numbers)
         self.control: Control
@@ -118,7 +120,7 @@ class Service:
             self.database.close()
             raise
         self.clock.start()
-        Retention(self.history, self.clock, settings.history.keep_days).start()
+        self.retention.start()
         self.listener.start()
         self.control.start(self._handler, self._handler.switch_came_up)
         self.streams.start()
@@ -136,6 +138,34 @@ class Service:
     def url(self) -> str:
         """The same as a browser would write it."""
         return f"{'http' if self._tls is None else 'https'}://{self.address}"
+
+    def change(self, settings: Settings) -> None:
+        """Puts settings into effect that differ in those only that may change while it runs.
+        Raises ``SettingsError``; then nothing has changed."""
+        self._scrapers.change(settings.metrics)
+        with self.board.turn():
+            self.board.limits = _limits(settings)
+            self._context.options = _options(settings)
+            self.board.presence.offline_after(settings.agent.offline_after)
+        shown, before = settings.console, self.settings.console
+        self._directory.show(shown.waiting_amber, shown.waiting_red)
+        if shown != before:
+            self.streams.have_lists_read()
+        self.retention.keep(settings.history.keep_days)
+        self.settings = settings
+
+    def read_agents(self) -> None:
+        """Looks at once at who works here now; without it requests and streams do, each for the
+        agent who asks, within a second."""
+        try:
+            agents = self.agents.all()
+        except sqlite3.Error as error:
+            log.warning("agents cannot be read: %s", error)
+            return
+        with self.board.turn():
+            for agent in agents:
+                self.board.status(agent)
+        self.streams.look_at_agents()
 
     def turn(self) -> None:
         """A turn on the board in which nothing is done: it comes to an end while calls can be
@@ -191,7 +221,8 @@ class Service:
             settings.switch.timeout,
             self.metrics.commands,
         )
-        parts = Parts(Context(self.board, self.control, _options(settings), self.drain))
+        self._context = Context(self.board, self.control, _options(settings), self.drain)
+        parts = Parts(self._context)
         self._handler = EventHandler(parts)
         self._closing = Closing(parts)
         health = Health(
@@ -200,11 +231,11 @@ class Service:
             self._listener_failure,
         )
         shown = settings.console
-        directory = Directory(
+        self._directory = Directory(
             self.contacts, self.organizations, shown.waiting_amber, shown.waiting_red
         )
         reports = Reports(self.board, self.history)
-        self.desk = Desk(parts, self.calls, self.agents, directory, health, reports=reports)
+        self.desk = Desk(parts, self.calls, self.agents, self._directory, health, reports=reports)
         feed = Feed(self.board, Tail(self.database), self.agents)
         self.database.writer.committed = feed.committed
         self.streams = Streams(feed, self.agents, settings.events)
@@ -228,7 +259,7 @@ class Service:
         # Only now: a second process on the same settings has failed to listen by here.
         live, ended = self.calls.live(), self.calls.lately_ended()
         restore(self.board, live, self.agents.all(), ended)
-        self._measure(feed, Audit(parts.context))
+        self._measure(feed, Audit(self._context))
 
     def _measure(self, feed: Feed, audit: Audit) -> None:
         """What is counted as it happens from now on, and what is looked at when it is asked for."""
@@ -262,11 +293,13 @@ class Service:
         return None if self.listener.bound else f"Nothing listens at {address} for calls"
 
 
-def serve(settings: Settings) -> int:
-    """Runs until SIGTERM or SIGINT; the exit status (protocol §1). A second signal: at once."""
+def serve(source: Source) -> int:
+    """Runs until SIGTERM or SIGINT; the exit status (protocol §1). A second signal: at once.
+    SIGHUP reads the settings again. Raises ``SettingsError`` before anything is started."""
+    settings = source.read()
     service = Service(settings)
-    asked = threading.Event()
-    wait_for_signals(asked)
+    asked, hung_up = threading.Event(), threading.Event()
+    wait_for_signals(asked, hung_up)
     log_writer = start_log(settings.log.level)
     _raise_descriptor_limit()
     supervisor = Supervisor()
@@ -278,6 +311,8 @@ def serve(settings: Settings) -> int:
         return 1
     supervisor.ready()
     supervisor.watch(service.clock.later, service.turn)
+    reloading = Reloading(source, service, log_writer)
+    _in_background(lambda: _reload(reloading, supervisor, hung_up, asked))
     asked.wait()
     log.info("stopping")
     supervisor.stopping()
@@ -285,6 +320,24 @@ def serve(settings: Settings) -> int:
     service.stop()
     log_writer.stop()
     return 0
+
+
+def _reload(
+    reloading: Reloading, supervisor: Supervisor, hung_up: threading.Event, asked: threading.Event
+) -> None:
+    """Reads the settings again at each SIGHUP, until the process is asked to end."""
+    while hung_up.wait() and not asked.is_set():
+        hung_up.clear()
+        supervisor.reloading()
+        try:
+            reloading.reload()
+        except Exception:
+            log.exception("the settings could not be read again: a mistake of ours")
+        supervisor.ready()
+
+
+def _in_background(run: Callable[[], None]) -> None:
+    threading.Thread(target=run, name="reloading", daemon=True).start()
 
 
 def _until(true: Callable[[], bool], limit: float) -> None:
@@ -320,6 +373,10 @@ def _listening(setting: str, address: Address) -> Iterator[None]:
             f"{setting} {address} cannot be listened at: {error.strerror or error}; stop what "
             "listens there, or name another address"
         ) from error
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.park.recall_after, settings.queue.overflow_after)
 
 
 def _options(settings: Settings) -> Options:

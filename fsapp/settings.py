@@ -83,9 +83,14 @@ class SettingsError(Exception):
     """Why the settings cannot be used: one line for the administrator."""
 
 
-def _row(default: object, kind: Kind, reason: str) -> Any:
+def _row(default: object, kind: Kind, reason: str, *, live: bool = False) -> Any:
     """One row of the table: default, kind (type and limits) and reason of one setting."""
-    return field(default=default, metadata={"kind": kind, "reason": reason})
+    return field(default=default, metadata={"kind": kind, "reason": reason, "live": live})
+
+
+def _live(default: object, kind: Kind, reason: str) -> Any:
+    """As :func:`_row`, of a setting that takes effect when the settings are read again."""
+    return _row(default, kind, reason, live=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,55 +136,55 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    keep_days: int = _row(90, whole(0, 36500), "how long ended calls stay on record; 0: for ever")
+    keep_days: int = _live(90, whole(0, 36500), "how long ended calls stay on record; 0: for ever")
 
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    ring_timeout: int = _row(20, whole(1, 300), "how long an agent's phone rings")
-    idle_timeout: float = _row(30.0, seconds(0, 86400), "how long her leg stays up without a call")
+    ring_timeout: int = _live(20, whole(1, 300), "how long an agent's phone rings")
+    idle_timeout: float = _live(30.0, seconds(0, 86400), "how long her leg stays up without a call")
 
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    offline_after: float = _row(
+    offline_after: float = _live(
         120.0, seconds(1, 86400), "how long an agent of whom nothing is heard counts as there"
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    music: str = _row("local_stream://moh", SWITCH_TEXT, "what a queued caller hears")
-    overflow_after: float = _row(
+    music: str = _live("local_stream://moh", SWITCH_TEXT, "what a queued caller hears")
+    overflow_after: float = _live(
         0.0, seconds(0, 86400), "who is queued for longer is sent on; 0: nobody is"
     )
-    overflow_to: str = _row(
+    overflow_to: str = _live(
         "fsapp_overflow", DESTINATION, "extension she is sent to, in her own context or a named one"
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    music: str = _row("local_stream://moh", SWITCH_TEXT, "what a parked caller hears")
-    recall_after: float = _row(
+    music: str = _live("local_stream://moh", SWITCH_TEXT, "what a parked caller hears")
+    recall_after: float = _live(
         180.0, seconds(0, 86400), "who is on hold for longer rings her agent back; 0: nobody does"
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    external: str = _row(
+    external: str = _live(
         "loopback/{extension}/default", DIAL_STRING, "dial string of an outbound extension"
     )
-    ring_timeout: int = _row(60, whole(1, 600), "how long a dialled number rings")
-    ringback: str = _row(_TONE, SWITCH_TEXT, "what the agent hears meanwhile")
-    caller_id_number: str = _row("", CALLER_ID, "number shown to it; empty: FreeSWITCH's own")
+    ring_timeout: int = _live(60, whole(1, 600), "how long a dialled number rings")
+    ringback: str = _live(_TONE, SWITCH_TEXT, "what the agent hears meanwhile")
+    caller_id_number: str = _live("", CALLER_ID, "number shown to it; empty: FreeSWITCH's own")
 
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    waiting_amber: int = _row(30, whole(1, 86400), "a caller who waits longer is shown in amber")
-    waiting_red: int = _row(60, whole(1, 86400), "and one who waits longer than this in red")
+    waiting_amber: int = _live(30, whole(1, 86400), "a caller who waits longer is shown in amber")
+    waiting_red: int = _live(60, whole(1, 86400), "and one who waits longer than this in red")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +207,13 @@ class Events:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    allow: tuple[Network, ...] = _row((), OPTIONAL_NETWORKS, "who may read /metrics without token")
-    token_file: Path | None = _row(None, OPTIONAL_PATH, "file with a token for /metrics alone")
+    allow: tuple[Network, ...] = _live((), OPTIONAL_NETWORKS, "who may read /metrics without token")
+    token_file: Path | None = _live(None, OPTIONAL_PATH, "file with a token for /metrics alone")
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    level: str = _row("info", LEVEL, "least severe level that is logged")
+    level: str = _live("info", LEVEL, "least severe level that is logged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +246,8 @@ class Row:
     key: str
     kind: Kind
     reason: str
+    live: bool
+    """Whether a change takes effect when the settings are read again; else at the next start."""
 
     @property
     def name(self) -> str:
@@ -251,10 +258,14 @@ class Row:
         """The environment variable that overrides it."""
         return f"FSAPP_{self.section}_{self.key}".upper()
 
+    def of(self, settings: Settings) -> Any:
+        """Its value in ``settings``."""
+        return getattr(getattr(settings, self.section), self.key)
+
 
 _SECTIONS = {section.name: section.default_factory for section in fields(Settings)}
 TABLE: tuple[Row, ...] = tuple(
-    Row(section, key.name, key.metadata["kind"], key.metadata["reason"])
+    Row(section, key.name, **key.metadata)
     for section, built_by in _SECTIONS.items()
     for key in fields(built_by)  # type: ignore[arg-type]
 )
@@ -291,12 +302,7 @@ def explained(path: Path | None, environ: Mapping[str, str]) -> list[Effective]:
     settings = load(path, environ)
     origins = {row: str(path) for row, _ in _from_file(path)} if path else {}
     origins.update({row: row.variable for row, _ in _from_environment(environ)})
-    return [
-        Effective(
-            row, getattr(getattr(settings, row.section), row.key), origins.get(row, "default")
-        )
-        for row in TABLE
-    ]
+    return [Effective(row, row.of(settings), origins.get(row, "default")) for row in TABLE]
 
 
 def _build(values: Mapping[Row, object]) -> Settings:

@@ -1,4 +1,5 @@
-"""What systemd is told (``Type=notify``, ``WatchdogSec=``): ready, stopping, still alive.
+"""What systemd is told (``Type=notify``, ``WatchdogSec=``): ready, reading its settings
+again, stopping, still alive.
 
 The law of this file: without a supervisor nothing happens, and no mistake here is anybody else's.
 A sign of life is sent by the thread that runs timers, after a turn on the board: when either is
@@ -12,6 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping
 
 __all__ = ["Supervisor"]
@@ -39,6 +41,10 @@ class Supervisor:
     def ready(self) -> None:
         """Calls can be taken."""
         self._tell("READY=1")
+
+    def reloading(self) -> None:
+        """It reads its settings again; :meth:`ready` follows."""
+        self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
         """It ends by itself; no sign of life is expected any more."""

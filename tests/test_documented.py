@@ -58,7 +58,8 @@ def test_every_setting_is_documented_with_its_default(row: Row) -> None:
     shipped = text_of("conf/fsapp.toml").split(f"\n[{row.section}]\n")[1]
     default = re.search(rf"^#{row.key} = (.*)$", shipped, re.MULTILINE)
     assert default is not None
-    assert f"| `{row.name}` | `{default[1]}` | " in text_of("docs/settings.md")
+    effect = "reload" if row.live else "restart"
+    assert f"| `{row.name}` | `{default[1]}` | {effect} | " in text_of("docs/settings.md")
     assert row.name in everything()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from fsapp import embedded, embedded_service
 from fsapp.embedded_service import Embedded
+from tests.ports import free_address
 from tests.switch.peer import wait_until
 
 
@@ -152,3 +154,57 @@ def test_a_command_beside_one_that_hangs_is_answered_and_changes_nothing(
     standing.go_on.set()
     starting.join(5.0)
     assert app.status().startswith("fsapp runs")
+
+
+def test_the_settings_are_read_again_by_a_command(
+    standing: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = Embedded()
+    monkeypatch.setattr(embedded_service, "_embedded", app)
+    assert embedded_service.command("reload") == "fsapp does not run: it has not been started"
+    standing.go_on.set()
+    app.start("")
+    app._read_again = lambda: "the settings have been read again"
+    assert embedded_service.command("reload") == "fsapp: the settings have been read again"
+
+
+def test_a_mistake_in_reading_again_stops_nothing(standing: Standing) -> None:
+    def fails() -> str:
+        raise RuntimeError("a mistake")
+
+    app = Embedded()
+    standing.go_on.set()
+    app.start("")
+    app._read_again = fails
+    assert app.reload() == "fsapp: the settings could not be read again; see the log"
+    assert app.status().startswith("fsapp runs")
+
+
+def test_inside_freeswitch_it_is_the_same_file_that_is_read_again(
+    standing: Standing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    console = ModuleType("freeswitch")
+    console.consoleLog = lambda *_: None  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "freeswitch", console)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    file = tmp_path / "own.toml"
+    basis = "".join(
+        f'{name} = "{value}"\n'
+        for name, value in {
+            "http.listen": "127.0.0.1:0",
+            "outbound.listen": free_address(),
+            "control.address": free_address(),
+            "database.path": tmp_path / "fsapp.db",
+        }.items()
+    )
+    file.write_text(basis)
+    app = Embedded()
+    assert app.start(str(file)).startswith("fsapp has started")
+    try:
+        file.write_text(f"{basis}phone.ring_timeout = 7\n")
+        assert app.reload().endswith("read again: phone.ring_timeout 7")
+        file.write_text(f"{basis}phone.ring_timeout = 0\n")
+        assert f"stay as they are: {file}: phone.ring_timeout must be" in app.reload()
+    finally:
+        app.stop()

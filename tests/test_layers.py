@@ -31,6 +31,7 @@ KNOWS = {
     "memory": set(),
     "signals": set(),
     "risks": {"settings"},
+    "reloading": {"logs", "risks", "settings"},
     "supervisor": set(),
     # web takes requests in: tokens are looked up in store, everything else asked of the desk.
     "web": {"calls", "store", "settings", "waiting"},

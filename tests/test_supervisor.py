@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -60,6 +62,14 @@ def test_it_is_told_when_calls_can_be_taken_and_when_no_more(systemd: socket.soc
     supervisor.ready()
     supervisor.stopping()
     assert [told(systemd), told(systemd)] == ["READY=1", "STOPPING=1"]
+
+
+def test_it_is_told_that_the_settings_are_read_again_and_when(systemd: socket.socket) -> None:
+    early = time.monotonic_ns() // 1000
+    Supervisor(environment(systemd)).reloading()
+    state, _, moment = told(systemd).partition("\nMONOTONIC_USEC=")
+    assert state == "RELOADING=1"
+    assert early <= int(moment) <= time.monotonic_ns() // 1000
 
 
 def test_signs_of_life_come_three_times_as_often_as_wanted(systemd: socket.socket) -> None:
@@ -138,6 +148,13 @@ def test_the_app_tells_it(systemd: socket.socket, tmp_path: Path) -> None:
     try:
         assert told(systemd) == "READY=1"
         assert told(systemd) == "WATCHDOG=1"
+        app.send_signal(signal.SIGHUP)
+        while (reloading := told(systemd)) == "WATCHDOG=1":
+            continue
+        assert re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=[0-9]+", reloading)
+        while (done := told(systemd)) == "WATCHDOG=1":
+            continue
+        assert done == "READY=1"
         app.send_signal(signal.SIGTERM)
         while (last := told(systemd)) == "WATCHDOG=1":
             continue
@@ -155,6 +172,7 @@ def test_systemd_takes_the_shipped_unit(tmp_path: Path) -> None:
     unit = tmp_path / "fsapp.service"
     text = UNIT.read_text("utf-8")
     assert "ExecStart=/opt/fsapp/.venv/bin/fsapp serve" in text
+    assert "ExecReload=/bin/kill -HUP $MAINPID" in text
     unit.write_text(text.replace("/opt/fsapp/.venv/bin/fsapp", sys.executable), "utf-8")
     done = subprocess.run([program, "verify", unit], capture_output=True, text=True, check=False)
     # Its other complaints are about units of this machine.

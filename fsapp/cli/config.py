@@ -18,10 +18,11 @@ def add(commands: Commands) -> None:
     config = command(
         commands,
         "config",
-        "show every setting in effect, and where it comes from",
+        "show every setting in effect, where it comes from, and when a change takes effect",
         _config,
-        "The environment overrides the file, the file the defaults. Passwords are hidden. What is "
-        "wrong with the settings is one line, exit status 2.",
+        "The environment overrides the file, the file the defaults. Passwords are hidden. What "
+        "takes effect at a reload does so when fsapp serve gets SIGHUP, the rest at a restart. "
+        "What is wrong with the settings is one line, exit status 2.",
     )
     json_option(config)
     config_option(config)
@@ -30,7 +31,13 @@ def add(commands: Commands) -> None:
 def _config(options: argparse.Namespace) -> int:
     effective = explained(options.config, os.environ)
     documents = [
-        {"setting": one.row.name, "value": _value(one), "from": one.origin} for one in effective
+        {
+            "setting": one.row.name,
+            "value": _value(one),
+            "from": one.origin,
+            "takes_effect": "reload" if one.row.live else "restart",
+        }
+        for one in effective
     ]
     shown = [{**document, "value": _written(document["value"])} for document in documents]
     print_list(options, documents, shown)

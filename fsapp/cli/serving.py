@@ -6,7 +6,7 @@ import argparse
 import os
 
 from fsapp.cli.base import Commands, command, config_option
-from fsapp.settings import load
+from fsapp.reloading import Source
 
 __all__ = ["add"]
 
@@ -21,11 +21,10 @@ def add(commands: Commands) -> None:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    settings = load(options.config, os.environ)
     # Imported here: the other commands need neither python-ESL nor the web server.
     from fsapp.service import serve  # noqa: PLC0415
 
-    return serve(settings)
+    return serve(Source(options.config, os.environ))
 
 
 def _demo(options: argparse.Namespace) -> int:

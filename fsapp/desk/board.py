@@ -83,7 +83,8 @@ class Board:
         self._store = calls
         self.clock = clock
         self.tally = Tally()
-        self._limits = limits
+        self.limits = limits
+        """How long whoever is queued or put on hold from now on may wait."""
         self.watch: Callable[[LiveCall], None] = lambda _live: None
         """Told, in a turn, of every call that has changed or is taken in."""
         self._lock = threading.Lock()
@@ -184,7 +185,7 @@ class Board:
 
     def rebuild(self, live: LiveCall) -> None:
         """A call whose row is lost, as its channel tells of it: the row anew."""
-        live.call = call = self._limits.applied(live.call, self.clock.now())
+        live.call = call = self.limits.applied(live.call, self.clock.now())
         self.adopt(live)
         log.warning("%s: not on record; rebuilt from its channel as %s", call.id, call.state)
         names = ["call_offer", *(["queue_join"] if call.state is State.QUEUED else [])]
@@ -194,7 +195,7 @@ class Board:
         """What FreeSWITCH does with the call is not what is on record, and is true."""
         before = live.call
         log.warning("%s: on record as %s; it is %s", call.id, before.state, call.state)
-        self.replace(live, self._limits.applied(call, self.clock.now()))
+        self.replace(live, self.limits.applied(call, self.clock.now()))
         self.watch(live)
         turn.agents.update(who for who in (before.assigned_to, call.assigned_to) if who)
         live.written = self._store.record(live.call, [self._event("call_state", live.call)])
@@ -294,7 +295,7 @@ class Board:
         return self.lines.position(call) if call.state is State.QUEUED else None
 
     def _facts(self, at: float | None, facts: Mapping[str, str | None]) -> Facts:
-        return self._limits.facts(self.clock.now() if at is None else at, **facts)
+        return self.limits.facts(self.clock.now() if at is None else at, **facts)
 
     def _otherwise(self, live: LiveCall, happening: Happening, known: Facts) -> Otherwise | None:
         """The same happening, should the claim or the dialling before it be taken back."""

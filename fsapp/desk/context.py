@@ -57,13 +57,14 @@ class Options:
     database_timeout: float
 
 
-@dataclass(frozen=True)
+@dataclass
 class Context:
     """Shared by the parts of the desk."""
 
     board: Board
     control: Control
     options: Options
+    """May be others at the next look, as a whole: the settings are read again while it runs."""
     drain: Drain = field(default_factory=Drain)
 
     def require_switch(self, live: LiveCall | None = None) -> Connection:

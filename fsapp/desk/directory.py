@@ -40,8 +40,11 @@ class Directory:
     ) -> None:
         self._contacts = contacts
         self._organizations = organizations
-        self._waiting_amber = waiting_amber
-        self._waiting_red = waiting_red
+        self.show(waiting_amber, waiting_red)
+
+    def show(self, waiting_amber: int, waiting_red: int) -> None:
+        """From now on these are told to whoever asks."""
+        self._limits = (waiting_amber, waiting_red)
 
     def contact(self, agent: Agent, cm_id: str) -> Contact:
         """The contact method, if it exists for her; else 404."""
@@ -64,13 +67,14 @@ class Directory:
     def organizations(self, agent: Agent, _: Mapping[str, str]) -> OrganizationsAnswer:
         """``GET /organization/list``: each one she serves, whether or not it has a name."""
         known = self._organizations.named(agent.organizations)
+        amber, red = self._limits
         shown: list[OrganizationDocument] = [
             {
                 "id": number,
                 "name": known[number].name if number in known else None,
                 "greeting": known[number].greeting if number in known else "",
-                "waiting_amber": self._waiting_amber,
-                "waiting_red": self._waiting_red,
+                "waiting_amber": amber,
+                "waiting_red": red,
             }
             for number in sorted(agent.organizations)
         ]

@@ -67,6 +67,17 @@ class Presence:
         self._offline_after = offline_after
         self.agents: dict[str, AgentStatus] = {}
 
+    def offline_after(self, seconds: float) -> None:
+        """From now on an agent of whom nothing is heard for so long counts as offline."""
+        if seconds == self._offline_after:
+            return
+        self._offline_after = seconds
+        for status in list(self.agents.values()):
+            if status.watch is not None:
+                status.watch.cancel()
+                status.watch = None
+            self._board.status(status.agent)
+
     def status(self, agent: Agent) -> AgentStatus:
         """Her status; made when she is first heard of.
 

@@ -40,16 +40,22 @@ class Retention:
     def __init__(self, history: Removes, clock: Clock, keep_days: int) -> None:
         self._history = history
         self._clock = clock
-        self._keep_seconds = keep_days * DAY_SECONDS
         self._removed = 0
+        self.keep(keep_days)
+
+    def keep(self, days: int) -> None:
+        """From the next step on, at most :data:`REST_SECONDS` away; 0: for ever."""
+        self._keep_seconds = days * DAY_SECONDS
 
     def start(self) -> None:
-        if self._keep_seconds:
-            self._clock.later(FIRST_SECONDS, self._step)
+        self._clock.later(FIRST_SECONDS, self._step)
 
     def _step(self) -> None:
-        began = self._clock.now()
-        before = began - self._keep_seconds
+        began, keep_seconds = self._clock.now(), self._keep_seconds
+        if not keep_seconds:
+            self._clock.later(REST_SECONDS, self._step)
+            return
+        before = began - keep_seconds
         step = self._history.remove(before, CALLS_A_STEP)
         step.add_done_callback(lambda done: self._done(done, began))
 

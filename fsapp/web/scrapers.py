@@ -30,14 +30,19 @@ class Scrapers:
     file is of no use."""
 
     def __init__(self, settings: Metrics) -> None:
-        self._allow = settings.allow
-        self._file = settings.token_file
         self._failure: str | None = None
-        if self._file is not None:
+        self.change(settings)
+
+    def change(self, settings: Metrics) -> None:
+        """From now on these are let in. Raises ``SettingsError`` when the file is of no use; then
+        nothing has changed."""
+        file = settings.token_file
+        if file is not None:
             try:
-                _token_in(self._file)
+                _token_in(file)
             except ValueError as error:
-                raise SettingsError(f"metrics.token_file {self._file} {error}") from error
+                raise SettingsError(f"metrics.token_file {file} {error}") from error
+        self._settings = settings
 
     def admits(self, host: str, tokens: frozenset[str]) -> bool:
         """Whether a request from ``host`` with these tokens may read the metrics."""
@@ -50,15 +55,16 @@ class Scrapers:
             return False
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
-        return any(address in network for network in self._allow)
+        return any(address in network for network in self._settings.allow)
 
     def _has_token(self, tokens: frozenset[str]) -> bool:
-        if self._file is None or not any(tokens):
+        file = self._settings.token_file
+        if file is None or not any(tokens):
             return False
         try:
-            wanted = _hash(_token_in(self._file))
+            wanted = _hash(_token_in(file))
         except ValueError as error:
-            self._complain(f"metrics.token_file {self._file} {error}; it lets nobody in")
+            self._complain(f"metrics.token_file {file} {error}; it lets nobody in")
             return False
         self._failure = None
         return any(hmac.compare_digest(_hash(token), wanted) for token in tokens)

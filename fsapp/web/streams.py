@@ -110,6 +110,7 @@ class Streams:
         self._mouth: socket.socket
         self._woken = False
         self._looked = self._beaten = 0.0
+        self._look_now = self._reset_due = False
         self._version: object = None
         self._thread = threading.Thread(target=self._serve, name="event-streams", daemon=True)
         self.told: Callable[[Sequence[float]], None] = lambda _moments: None
@@ -154,6 +155,16 @@ class Streams:
         """There may be more to tell, if there is anybody."""
         if self._streams:
             self.wake()
+
+    def look_at_agents(self) -> None:
+        """Agents may have changed: whose stream it is, and what she serves, is looked at now."""
+        self._look_now = True
+        self.wake()
+
+    def have_lists_read(self) -> None:
+        """The lists say something that no event has told: every client is told to read them."""
+        self._reset_due = True
+        self.look_at_agents()
 
     def wake(self) -> None:
         """Has the thread look at what there is to do. Never waits."""
@@ -208,9 +219,9 @@ class Streams:
             else:
                 self._on_socket(key.data, mask)
         now = time.monotonic()
-        late = now - self._looked >= _LOOK_SECONDS
-        if late:
-            self._looked = now
+        if self._look_now or now - self._looked >= _LOOK_SECONDS:
+            self._look_now, self._looked = False, now
+            self._forget_told()
             self._check_tokens()
         self._beat(now)
         self._woken = False
@@ -229,6 +240,8 @@ class Streams:
 
     def _next_due(self) -> float:
         """Seconds until there is something to do without being woken."""
+        if self._look_now:
+            return 0.0
         beat = self._beaten + self._settings.heartbeat
         return max(0.0, min(self._looked + _LOOK_SECONDS, beat) - time.monotonic())
 
@@ -339,6 +352,10 @@ class Streams:
         if stream in self._streams and mask & selectors.EVENT_WRITE:
             self._write(stream)
             self._catch_up(stream)
+
+    def _forget_told(self) -> None:
+        if self._reset_due:
+            self._reset_due, self._version = False, object()
 
     def _check_tokens(self) -> None:
         """A token that is void ends its streams; who serves whom now is read anew."""

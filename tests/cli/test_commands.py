@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fsapp.calls.agent import Agent
-from fsapp.settings import Settings
+from fsapp.reloading import Source
 from fsapp.store.agents import Agents
 from fsapp.store.contacts import Contact, Contacts
 from fsapp.store.database import Database
@@ -272,8 +272,9 @@ def test_serve_runs_the_service_with_the_settings_and_answers_its_status(
     calls = calls_to(monkeypatch, "fsapp.service", "serve")
     monkeypatch.setenv("FSAPP_PHONE_RING_TIMEOUT", "3")
     assert run("serve").status == 7
-    ((settings,),) = calls
-    assert isinstance(settings, Settings)
+    ((source,),) = calls
+    assert isinstance(source, Source)
+    settings = source.read()
     assert settings.phone.ring_timeout == 3
 
 

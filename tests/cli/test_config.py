@@ -77,9 +77,16 @@ def test_passwords_are_hidden(run: Run, file: str, monkeypatch: pytest.MonkeyPat
 
 def test_eyes_see_a_table(run: Run, file: str) -> None:
     rows = columns(run("config", "--config", file).out)
-    assert rows[0] == ["setting", "value", "from"]
-    assert ["phone.ring_timeout", "7", "own.toml"] in rows
-    assert ["outbound.allow", '["127.0.0.0/8", "::1/128"]', "default"] in rows
+    assert rows[0] == ["setting", "value", "from", "takes_effect"]
+    assert ["phone.ring_timeout", "7", "own.toml", "reload"] in rows
+    assert ["outbound.allow", '["127.0.0.0/8", "::1/128"]', "default", "restart"] in rows
+
+
+def test_it_says_of_each_setting_when_a_change_takes_effect(run: Run, file: str) -> None:
+    lines = run("config", "--json", "--config", file).out.splitlines()
+    told = {one["setting"]: one["takes_effect"] for one in map(json.loads, lines)}
+    assert told == {row.name: "reload" if row.live else "restart" for row in TABLE}
+    assert set(told.values()) == {"reload", "restart"}
 
 
 def test_what_is_wrong_is_said_as_always(run: Run) -> None:

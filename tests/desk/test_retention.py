@@ -86,3 +86,22 @@ def test_a_database_that_fails_is_asked_again_later(caplog: pytest.LogCaptureFix
     history.error = None
     clock.advance(REST_SECONDS)
     assert len(history.asked) == 2
+
+
+def test_another_number_of_days_holds_from_the_next_step_on() -> None:
+    clock = ManualClock()
+    history = Removing(clock)
+    retention = Retention(history, clock, keep_days=0)
+    retention.start()
+    clock.advance(DAY)
+    retention.keep(30)
+    clock.advance(REST_SECONDS)
+    assert history.asked == [
+        (
+            pytest.approx(clock.now(), abs=REST_SECONDS),
+            pytest.approx(clock.now() - 30 * DAY, abs=REST_SECONDS),
+        )
+    ]
+    retention.keep(0)
+    clock.advance(DAY)
+    assert len(history.asked) == 1

@@ -264,3 +264,13 @@ def test_the_threads_at_work_are_counted(closed: Served) -> None:
     closed.ask(token=TOKEN)
     assert busy == [1]
     assert server.threads == 2
+
+
+def test_who_is_let_in_changes_as_a_whole_or_not_at_all(file: Path) -> None:
+    scrapers = Scrapers(Metrics(allow=(ipaddress.ip_network("10.0.0.0/8"),)))
+    with pytest.raises(SettingsError):
+        scrapers.change(Metrics(token_file=file.with_name("missing")))
+    assert scrapers.admits("10.1.1.1", frozenset())
+    scrapers.change(Metrics(token_file=file))
+    assert not scrapers.admits("10.1.1.1", frozenset())
+    assert scrapers.admits("10.1.1.1", frozenset({file.read_text("utf-8").strip()}))
