@@ -7,13 +7,17 @@ The law of this file: commands stand in fences marked ``sh`` (typed as they are)
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+import sqlite_utils
+
+from fsapp.store.schema import MIGRATIONS
 
 from .ports import free_address
 from .shell import Shell, stub
@@ -150,6 +154,25 @@ def as_a_service(shown: list[Block], directory: Path) -> None:
         assert "anna" in shell.run(f"{copy} --config {settings}")
 
 
+def and_back(shown: list[Block], directory: Path) -> None:
+    """A database is brought up to date by the first command that opens it, and put back."""
+    (back,) = shown
+    root, bin_ = directory / "root", directory / "bin"
+    path = root / "var/lib/fsapp/fsapp.db"
+    path.parent.mkdir(parents=True)
+    systemctl = stub(bin_, "systemctl")
+    with closing(sqlite_utils.Database(sqlite3.connect(path))) as older:
+        MIGRATIONS.apply(older, stop_before="0010_history")
+    with Shell(directory, {**in_path(bin_), "FSAPP_DATABASE_PATH": str(path)}) as shell:
+        shell.run("fsapp agent list")
+        with closing(sqlite_utils.Database(sqlite3.connect(path))) as newer:
+            assert MIGRATIONS.pending(newer) == []
+        shell.run(below(root, back))
+    assert systemctl.read_text("utf-8") == "stop fsapp\n"
+    with closing(sqlite_utils.Database(sqlite3.connect(path))) as older:
+        assert MIGRATIONS.pending(older)[0].name == "0010_history"
+
+
 def as_an_operator(shown: list[Block], directory: Path) -> None:
     """An operator gets an agent of her own, and looks at what is."""
     (look,) = shown
@@ -225,9 +248,10 @@ PLACES: dict[tuple[str, str], Scene | Why | Elsewhere] = {
     ("docs/operations.md", USERADD): as_a_service,
     ("docs/operations.md", f"runuser -u fsapp -- fsapp agent list --config {CONFIG}"): as_a_service,
     ("docs/operations.md", BACKUP): as_a_service,
-    ("docs/operations.md", "cd /opt/fsapp"): Why(
+    ("docs/upgrade.md", "cd /opt/fsapp"): Why(
         "fetches another fsapp and restarts the machine's own"
     ),
+    ("docs/upgrade.md", "systemctl stop fsapp"): and_back,
     ("docs/operations.md", "docker build --file conf/Dockerfile --tag fsapp ."): NO_ENGINE,
     ("docs/lab.md", f"{COMPOSE} up --build --detach"): NO_ENGINE,
     ("docs/lab.md", f"{COMPOSE} exec fsapp fsapp doctor --ring-phones"): NO_ENGINE,

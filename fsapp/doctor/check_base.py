@@ -32,7 +32,7 @@ def roster(settings: Settings) -> tuple[tuple[Agent, ...] | None, Finding]:
         return None, problem("database", f"{what}.", mend or "see who may write it")
     agents = _agents(path)
     if found.outdated:
-        mend = "fsapp brings it up to date when it starts; keep a copy of the file as it is"
+        mend = "fsapp keeps a copy of it and brings it up to date when it starts (docs/upgrade.md)"
         return agents, warning("database", f"{path} was written by an older fsapp.", mend)
     return agents, good("database", f"{path} can be read and written.")
 

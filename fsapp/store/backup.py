@@ -108,9 +108,17 @@ def _checked(source: Path, part: Path) -> Made:
         if found != "ok":
             what = " ".join(found.split())
             raise DatabaseTrouble(f"{source} is damaged, and so would be its copy ({what})")
-        (calls,) = copy.execute("SELECT count(*) FROM calls").fetchone()
-        agents = "SELECT count(*) FROM agents WHERE removed_at IS NULL"
-        return Made(part.stat().st_size, calls, copy.execute(agents).fetchone()[0])
+        calls = _count(copy, "calls")
+        agents = _count(copy, "agents", "WHERE removed_at IS NULL")
+        return Made(part.stat().st_size, calls, agents)
+
+
+def _count(copy: sqlite3.Connection, table: str, where: str = "") -> int:
+    """0 without the table: the database may be of an older fsapp."""
+    known = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    if copy.execute(known, (table,)).fetchone() is None:
+        return 0
+    return int(copy.execute(f"SELECT count(*) FROM {table} {where}").fetchone()[0])
 
 
 def _put(part: Path, target: Path, replace: bool) -> None:

@@ -17,6 +17,7 @@ import sqlite_utils
 from fsapp.store.file import DatabaseFile
 from fsapp.store.schema import MIGRATIONS
 from fsapp.store.trouble import DatabaseTrouble, explain
+from fsapp.store.upgrade import bring_up_to_date
 from fsapp.store.writer import Writer, WriterStopped, Written
 
 __all__ = ["Database", "check"]
@@ -52,8 +53,9 @@ class Database:
         self.writer = Writer(self._connect_writer, path=self.path, ready=self._ready)
 
     def open(self, *, alone: bool = False) -> None:
-        """Creates or migrates the file and starts the writer. ``alone``: refuses a second process
-        that opens it so. Raises :class:`DatabaseTrouble`, whose text is one sentence."""
+        """Creates or migrates the file, an older one after a backup, and starts the writer.
+        ``alone``: refuses a second process that opens it so. Raises :class:`DatabaseTrouble`, whose
+        text is one sentence."""
         if alone:
             self._file.lock()
         try:
@@ -69,14 +71,12 @@ class Database:
         database = self._connect(create=True)
         try:
             check(database, self.path)
-            database.enable_wal()
-            # At once or not at all, and not beside another process that does the same.
-            database.execute("BEGIN IMMEDIATE")
-            MIGRATIONS.apply(database)
+            bring_up_to_date(database, self.path)
             if must_write:
                 # SQLite opens a file that may not be written without a word.
                 _touch(database)
             database.commit()
+            database.enable_wal()
         finally:
             database.close()
 
