@@ -160,11 +160,12 @@ class FakeDatabase:
         MIGRATIONS.apply(self._database)
         self._lock = threading.RLock()
         self._held: list[tuple[Callable[[sqlite_utils.Database], Any], Written[Any]]] | None = None
+        self._awaited = threading.Event()
         self.fail_next: list[Exception] = []
         """What the next changes fail with, one after the other."""
 
     def submit(self, run: Callable[[sqlite_utils.Database], T]) -> Written[T]:
-        future: Written[T] = Written()
+        future: Written[T] = Written(hurry=self._awaited.set)
         with self._lock:
             if self._held is not None:
                 self._held.append((run, future))
@@ -174,7 +175,12 @@ class FakeDatabase:
 
     def hold(self) -> None:
         """From now on changes wait for :meth:`let_go`."""
+        self._awaited.clear()
         self._held = []
+
+    def awaited(self) -> bool:
+        """Whether somebody has waited for a change since :meth:`hold`."""
+        return self._awaited.is_set()
 
     def held(self) -> int:
         return len(self._held or ())
