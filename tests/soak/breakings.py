@@ -37,6 +37,7 @@ from fsapp.desk.park import Park
 from fsapp.desk.presence import Presence
 from fsapp.store.calls import Calls, Event
 from fsapp.store.schema import MIGRATIONS
+from fsapp.store.writer import Written
 from fsapp.switch import commands
 from fsapp.switch import listener as listener_module
 from fsapp.switch.connection import Connection
@@ -247,6 +248,20 @@ def events_without_rows(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Calls, "record", record)
 
 
+def parks_never_written(patch: pytest.MonkeyPatch) -> None:
+    """A park is answered as if it were on record, and its transaction is lost."""
+    honest = Calls.record
+
+    def record(calls: Calls, call: Any, *more: Any) -> Any:
+        if call.state is not State.PARKED:
+            return honest(calls, call, *more)
+        lost: Written[None] = Written()
+        lost.set_result(None)
+        return lost
+
+    patch.setattr(Calls, "record", record)
+
+
 def untold_parks(patch: pytest.MonkeyPatch) -> None:
     """A park changes the row, and no event tells of it."""
     changed_events(patch, lambda events: [e for e in events if e.name != "call_park"])
@@ -432,6 +447,11 @@ BREAKINGS = (
     Breaking("each_row_is_its_event_log_replayed", told_as_before, "otherwise .*answered_at"),
     Breaking("each_row_is_its_event_log_replayed", rows_without_events, "no event tells of it"),
     Breaking("each_row_is_its_event_log_replayed", events_without_rows, "events and no row"),
+    Breaking(
+        "what_was_answered_is_in_the_log",
+        parks_never_written,
+        "call/park was answered with .* no event tells of it",
+    ),
     Breaking("each_log_is_a_path_of_the_table", untold_unparks, "nothing leads from"),
     Breaking("every_leaving_is_explained_after_it", told_backwards, "is followed by"),
     Breaking("every_leaving_is_explained_after_it", untold_leaves, "joins and leaves do not match"),

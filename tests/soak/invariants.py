@@ -17,7 +17,7 @@ from typing import Any, Literal
 from fsapp.calls.call import Call, State, queue_key
 from fsapp.calls.table import TABLE, Step
 
-__all__ = ["CHECKS", "Check", "Logged", "Picture", "Seen", "violations"]
+__all__ = ["CHECKS", "Answered", "Check", "Logged", "Picture", "Seen", "violations"]
 
 Document = dict[str, Any]
 
@@ -50,19 +50,29 @@ class Logged:
     document: Document
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request that changed something and was answered with 200, and what it said of a call."""
+
+    verb: str
+    call: Document
+
+
 @dataclass
 class Picture:
     """Switch, answers and record at one moment.
 
-    ``answers``: per agent what /call/list, /call/queue and /agent answer her. ``dropped``: callers
-    who were hung up without anybody's having wished it, in words. ``leaks``: what is left though
-    everybody has hung up, in words (empty before that). ``troubles``: exceptions, errors in the
-    log, answers outside the refusal table.
+    ``answered``: since the last picture. ``lists``, ``queues``, ``agents``: per agent what
+    /call/list, /call/queue and /agent answer her. ``dropped``: callers who were hung up without
+    anybody's having wished it, in words. ``leaks``: what is left though everybody has hung up, in
+    words (empty before that). ``troubles``: exceptions, errors in the log, answers outside the
+    refusal table.
     """
 
     channels: list[Seen] = field(default_factory=list)
     rows: list[Call] = field(default_factory=list)
     events: list[Logged] = field(default_factory=list)
+    answered: list[Answered] = field(default_factory=list)
     lists: dict[str, list[Document]] = field(default_factory=dict)
     queues: dict[str, list[Document]] = field(default_factory=dict)
     agents: dict[str, Document] = field(default_factory=dict)
@@ -259,6 +269,27 @@ def _was_only_planned(story: list[Logged]) -> bool:
     return story[0].document["state"] == State.CREATED and {
         one.document["state"] for one in story
     } <= {State.CREATED, State.HUNGUP}
+
+
+@_check
+def what_was_answered_is_in_the_log(picture: Picture) -> Iterator[str]:
+    """After an answer 200 an event tells of the call as the answer does, whether or not the
+    process lived on."""
+    told: dict[str | None, list[Document]] = {}
+    for event in picture.events:
+        told.setdefault(event.call_id, []).append(event.document)
+    for verb, call in ((one.verb, one.call) for one in picture.answered):
+        wanted = _evented(call)
+        documents = told.get(call["id"], [])
+        if not any(wanted.items() <= _evented(document).items() for document in documents):
+            yield f"{verb} was answered with {call}, and no event tells of it"
+
+
+def _evented(document: Document) -> Document:
+    """What events tell of: neither what depends on who asks, nor a dialled number's answering."""
+    untold = {_PLACE, "can", *(["answered_at"] if document["state"] == State.RINGING else [])}
+    lists = {key: tuple(value) for key, value in document.items() if isinstance(value, list)}
+    return {key: value for key, value in {**document, **lists}.items() if key not in untold}
 
 
 @_check

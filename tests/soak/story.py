@@ -10,10 +10,11 @@ import logging
 import random
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
@@ -28,7 +29,7 @@ from fsapp.store.agents import Agents
 from fsapp.store.contacts import Contact, Contacts
 from fsapp.store.database import Database
 from tests.soak import camera
-from tests.soak.invariants import CHECKS, Check, violations
+from tests.soak.invariants import CHECKS, Answered, Check, violations
 from tests.soak.world import Asked, World
 
 __all__ = ["AGENTS", "Broken", "Counts", "Story", "prepare", "settings_for", "tell"]
@@ -448,12 +449,22 @@ class Story:
     def _look(self, leaks: list[str]) -> None:
         picture = camera.take(self.world, [agent.id for agent in AGENTS])
         picture.leaks = leaks
+        picture.answered = self._answered()
         picture.troubles = self._troubles()
         picture.dropped = self._dropped(picture.rows)
         found = violations(picture, self._checks)
         if found:
             raise Broken(self.seed, found, self._told[-400:])
         self._callers = {uuid: seen for uuid, seen in self._callers.items() if not seen.down}
+
+    def _answered(self) -> list[Answered]:
+        """What was promised with 200, also by a process that is no more."""
+        return [
+            Answered(asked.verb, call)
+            for asked in self._asked
+            if isinstance(asked.answer, dict)
+            for call in _calls_in(asked.answer)
+        ]
 
     def _troubles(self) -> list[str]:
         troubles = [*self.ear.heard]
@@ -528,6 +539,14 @@ class Story:
         threads = [actor.name for actor in self.world.stage.actors]
         left += [f"thread {name}" for name in threads if name != "control"]
         return left
+
+
+def _calls_in(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The calls an answer tells of; of transferred ones it says little more than that."""
+    if "source_call" in answer:
+        ids = (answer[name]["call_id"] for name in ("source_call", "destination_call"))
+        return [{"id": call_id, "state": State.TRANSFERRED} for call_id in ids]
+    return [dict(answer["call"])] if "call" in answer else []
 
 
 def _bonds(channel: Channel) -> list[str]:
