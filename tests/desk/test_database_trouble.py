@@ -45,6 +45,26 @@ def test_she_can_be_picked_up_once_the_database_is_back(rig: Rig) -> None:
     rig.check()
 
 
+def test_a_conversation_begun_while_the_database_is_away_is_shown_and_recorded_later(
+    rig: Rig,
+) -> None:
+    line = rig.connects(CALLER)
+    asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
+    leg = rig.rings(line)
+    rig.database.hold()
+    rig.answers(leg)
+    line.answer("api uuid_bridge")
+    rig.bridged(CALLER, leg)
+    refusal = asked.refusal()
+    assert refusal.http == 503
+    assert refusal.call is not None
+    assert (refusal.call["state"], refusal.call["assigned_to"]) == ("speaking", "ann")
+    assert rig.place() == "ann transferring"
+    rig.database.let_go()
+    assert (rig.place(), told(rig)[-1]) == ("ann speaking", "call_state")
+    rig.check()
+
+
 def test_who_hangs_up_during_a_claim_that_comes_to_nothing_is_ended(rig: Rig) -> None:
     rig.connects(CALLER)
     rig.database.hold()
