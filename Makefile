@@ -22,12 +22,13 @@ SOAK_EXAMPLES ?= 2000
 FUZZED := tests/calls/test_model.py tests/web/test_fuzz.py tests/soak/test_refusals.py \
 	tests/switch/test_frame_fuzz.py tests/acceptance/test_openapi.py
 
-# Twice SOAK_MINUTES minutes (10), then the fuzz tests with SOAK_EXAMPLES examples each and the faults
-# that last as long as in real life; the exit status is not 0 when an invariant was broken.
+# Twice SOAK_MINUTES minutes (10), then the fuzz tests with SOAK_EXAMPLES examples each (a sixth for
+# refusals, a twentieth for each operation of openapi.json) and the faults that last as long as in
+# real life; the exit status is not 0 when an invariant was broken.
 soak: $(UV)
 	$(RUN) python -m tests.soak
 	$(RUN) python -m tests.soak.endurance
-	SOAK_EXAMPLES=$(SOAK_EXAMPLES) $(RUN) pytest $(FUZZED)
+	SOAK_EXAMPLES=$(SOAK_EXAMPLES) $(RUN) pytest --hypothesis-show-statistics $(FUZZED)
 	$(RUN) pytest tests/acceptance --at-length -m at_length
 
 # On a real FreeSWITCH, five minutes; the exit status is 1 unless nobody was lost.
