@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -23,6 +25,17 @@ def customer(partner: str = "", uuid: str = CALLER, **variables: str) -> dict[st
 
 
 FETCH = f"uuid_transfer {CALLER} 'set:fsapp_fetched="
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """`said()`: what the log says was found, and done, look by look."""
+    caplog.set_level(logging.INFO, "fsapp.desk.reconcile")
+    told = "looked at what FreeSWITCH has: "
+    return lambda: [line.removeprefix(told) for line in caplog.messages if line.startswith(told)]
+
+
+Said = Callable[[], list[str]]
 
 
 def claimed(rig: Rig) -> None:
@@ -68,12 +81,15 @@ def test_a_number_that_answered_while_nobody_looked_has_freeswitchs_times(rig: R
     rig.check()
 
 
-def test_a_claim_whose_phone_still_rings_is_undone_and_the_phone_stops(rig: Rig) -> None:
+def test_a_claim_whose_phone_still_rings_is_undone_and_the_phone_stops(
+    rig: Rig, said: Said
+) -> None:
     claimed(rig)
     rig.crashes()
     assert rig.place() == "ann transferring", "nothing is undone before FreeSWITCH was looked at"
     rig.sees(customer(), leg(answered=False), whole=False)
     assert rig.place() == "queue"
+    assert said() == ["1 legs released, 1 pickups undone"]
     rig.control.expect(f"uuid_kill {LEG}")
     assert rig.control.heard("uuid_transfer") == 0, "not fetched while her old connection lives on"
     rig.returns()
@@ -223,13 +239,14 @@ def test_what_ended_the_conversation_is_read_from_the_channel(
     assert rig.agent_state() == "idle"
 
 
-def test_an_idle_leg_is_brought_back_for_who_has_a_call_on_hold(rig: Rig) -> None:
+def test_an_idle_leg_is_brought_back_for_who_has_a_call_on_hold(rig: Rig, said: Said) -> None:
     rig.connects(CALLER)
     own = rig.talk()
     rig.park(own)
     rig.crashes()
     rig.returns()
     rig.sees(leg(uuid=own), whole=False)
+    assert said() == ["1 legs brought back"]
     rig.control.expect(f"uuid_transfer {own} 'socket:")
     taking = rig.ask(ANN, "call/unpark", call_id=CALLER)
     rig.answers(own)
@@ -258,13 +275,14 @@ def test_a_leg_that_does_not_come_back_is_released_and_the_phone_rung(rig: Rig) 
     rig.check()
 
 
-def test_a_leg_that_nobody_needs_is_released_once_all_is_seen(rig: Rig) -> None:
+def test_a_leg_that_nobody_needs_is_released_once_all_is_seen(rig: Rig, said: Said) -> None:
     rig.crashes()
     rig.sees(leg(), whole=False)
-    assert rig.control.heard("uuid_kill") == 0
+    assert (rig.control.heard("uuid_kill"), said()) == (0, [])
     rig.clock.advance(0.35)
     rig._shows([leg()])
     rig.control.expect(f"uuid_kill {LEG}")
+    assert said() == ["1 legs released"]
     rig.check()
 
 
@@ -384,7 +402,7 @@ def test_who_was_left_for_the_one_she_speaks_with_makes_room(
     rig.check()
 
 
-def test_a_conversation_whose_row_is_lost_is_rebuilt(rig: Rig) -> None:
+def test_a_conversation_whose_row_is_lost_is_rebuilt(rig: Rig, said: Said) -> None:
     rig.connects(CALLER)
     own = rig.talk()
     before = rig.live()
@@ -404,6 +422,7 @@ def test_a_conversation_whose_row_is_lost_is_rebuilt(rig: Rig) -> None:
     lost = {name: getattr(before, name) for name in (*LOST, "caller_name")}
     assert replace(after, **lost) == before
     assert [name for name in rig.events() if name != "agent_state"] == ["call_offer"]
+    assert said()[0] == "1 conversations that go on, 1 rebuilt from the channel"
     rig.check()
 
 
