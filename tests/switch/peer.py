@@ -211,7 +211,7 @@ class EventSocket:
 
     def __init__(self, password: str = "ClueCon", port: int = 0) -> None:
         self._server = socket.create_server(("127.0.0.1", port))
-        self._password = password
+        self.password = password
         self.address = ("127.0.0.1", self._server.getsockname()[1])
         self.admitted: list[Peer] = []
         self._threads: list[threading.Thread] = []
@@ -229,7 +229,7 @@ class EventSocket:
     def _serve(self, peer: Peer) -> None:
         with suppress(OSError):
             peer.send("Content-Type: auth/request\n\n")
-            if peer.read() == f"auth {self._password}":
+            if peer.read() == f"auth {self.password}":
                 # Noted first: who is let in may be asked for at once.
                 self.admitted.append(peer)
                 peer.reply("+OK accepted")

@@ -163,6 +163,17 @@ def test_a_wrong_password_is_named(switch: EventSocket) -> None:
     controlled.control.stop()
 
 
+def test_a_password_that_becomes_right_is_taken_without_a_restart(switch: EventSocket) -> None:
+    switch.password = "another"
+    controlled = Controlled(switch.address)
+    wait_until(lambda: "refused" in str(controlled.control.failure), "it was not refused")
+    switch.password = "ClueCon"
+    controlled.wait_up()
+    assert controlled.control.failure is None
+    assert controlled.ask("api status\n\n").result(LIMIT).text == "status"
+    controlled.control.stop()
+
+
 def test_an_unreachable_switch_is_named_and_found_when_it_comes() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = ("127.0.0.1", server.getsockname()[1])
