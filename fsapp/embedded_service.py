@@ -151,7 +151,7 @@ class Embedded:
 
         source = Source(config, os.environ)
         settings = source.read()
-        log_writer = start_log(settings.log.level, Console())
+        log_writer = start_log(settings.log.level, Console(), settings.log.format)
         self._end_log = log_writer.stop
         try:
             service = Service(settings)

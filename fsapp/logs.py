@@ -7,14 +7,16 @@ within a moment: a call has five lines, and waking a thread costs more than writ
 
 from __future__ import annotations
 
+import json
 import logging
 import logging.handlers
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from queue import SimpleQueue
 
-__all__ = ["Log", "start_log"]
+__all__ = ["ABOUT", "FORMATS", "Log", "start_log"]
 
 MOST_LINES = 10_000
 
@@ -24,6 +26,56 @@ STOP_SECONDS = 1.0
 """How long the last lines may take: whoever reads the log may have stopped reading."""
 
 
+ABOUT = ("call", "agent", "connection")
+"""Attributes of a record that say what its line is about (``extra=``); shown where known."""
+
+
+class Text(logging.Formatter):
+    """``time LEVEL logger [call=… agent=… connection=…]: message``, and the exception below it."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s%(about)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        known = " ".join(f"{key}={value}" for key, value in _about(record))
+        record.about = f" [{known}]" if known else ""
+        return super().formatMessage(record)
+
+
+class Json(logging.Formatter):
+    """One object on one line: ``time`` (RFC 3339), ``level``, ``logger``, ``message``, what it is
+    about as ``call``, ``agent`` and ``connection``, and ``exception``, each where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created).astimezone()
+        line = {
+            "time": moment.isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **dict(_about(record)),
+        }
+        if record.exc_info and not record.exc_text:
+            record.exc_text = self.formatException(record.exc_info)
+        if record.exc_text:
+            line["exception"] = record.exc_text
+        # ASCII: no character of a caller's name is a line's end to anybody who reads this.
+        return json.dumps(line)
+
+
+def _about(record: logging.LogRecord) -> Iterator[tuple[str, str]]:
+    for key in ABOUT:
+        value = getattr(record, key, None)
+        if value:
+            yield key, str(value)
+
+
+FORMATS: Mapping[str, Callable[[], logging.Formatter]] = {"text": Text, "json": Json}
+"""What ``log.format`` may be."""
+
+_EXCEPTIONS = logging.Formatter()
+
+
 class _Dropping(logging.handlers.QueueHandler):
     """Hands lines to the writing thread; drops them when it is too far behind."""
 
@@ -31,9 +83,10 @@ class _Dropping(logging.handlers.QueueHandler):
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """The line's words as they are now. Without a copy: no other handler sees the record."""
-        if record.exc_info or record.stack_info:
-            return super().prepare(record)  # type: ignore[no-any-return]
         record.msg, record.args = record.getMessage(), None
+        if record.exc_info:
+            # What its frames hold must not live until somebody reads the log.
+            record.exc_text, record.exc_info = _EXCEPTIONS.formatException(record.exc_info), None
         return record
 
     def enqueue(self, record: logging.LogRecord) -> None:
@@ -73,6 +126,11 @@ class Log(logging.handlers.QueueListener):
         say()
         logging.getLogger().setLevel(now)
 
+    def set_format(self, form: str) -> None:
+        """From now on lines are written so, those of the last moments too."""
+        for writer in self.handlers:
+            writer.setFormatter(FORMATS[form]())
+
     def stop(self) -> None:
         """Writes what is left, for at most ``STOP_SECONDS``."""
         thread, self._thread = self._thread, None
@@ -83,15 +141,15 @@ class Log(logging.handlers.QueueListener):
         thread.join(STOP_SECONDS)
 
 
-def start_log(level: str, writer: logging.Handler | None = None) -> Log:
-    """Sends everything from ``level`` on to ``writer``, by default stderr; the ``stop()`` of what
-    is returned writes what is left."""
+def start_log(level: str, writer: logging.Handler | None = None, form: str = "text") -> Log:
+    """Sends everything from ``level`` on to ``writer``, by default stderr, in one of
+    :data:`FORMATS`; the ``stop()`` of what is returned writes what is left."""
     lines: SimpleQueue[logging.LogRecord] = SimpleQueue()
     writer = writer or logging.StreamHandler(sys.stderr)
-    writer.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.handlers = [_Dropping(lines)]
     log = Log(lines, writer)
     log.set_level(level)
+    log.set_format(form)
     log.start()
     return log

@@ -81,6 +81,7 @@ class Reloading:
         self._running.change(now)
         changed, waiting = differing(before, now), differing(now, wanted)
         said = f"the settings have been read again: {_changes(changed, now)}"
+        self._log.set_format(now.log.format)
         self._log.change_level(now.log.level, lambda: log.info("%s", said))
         if waiting:
             names = ", ".join(row.name for row in waiting)

@@ -300,7 +300,7 @@ def serve(source: Source) -> int:
     service = Service(settings)
     asked, hung_up = threading.Event(), threading.Event()
     wait_for_signals(asked, hung_up)
-    log_writer = start_log(settings.log.level)
+    log_writer = start_log(settings.log.level, form=settings.log.format)
     _raise_descriptor_limit()
     supervisor = Supervisor()
     try:

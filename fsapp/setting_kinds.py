@@ -23,6 +23,7 @@ __all__ = [
     "CONTEXT",
     "DESTINATION",
     "DIAL_STRING",
+    "FORMAT",
     "LEVEL",
     "LISTEN",
     "NETWORKS",
@@ -154,6 +155,7 @@ OPTIONAL_NETWORKS = Kind(
 PATH = Kind(_path)
 OPTIONAL_PATH = Kind(lambda value: None if value == "" else _path(value))
 LEVEL = Kind(_one_of("debug", "info", "warning", "error"))
+FORMAT = Kind(_one_of("text", "json"))
 SYNCHRONOUS = Kind(_one_of("normal", "full"))
 SWITCH_TEXT = Kind(_text("text without control characters", str.strip))
 PASSWORD = Kind(_text("text without control characters", str.strip), secret=True)

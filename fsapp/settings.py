@@ -22,6 +22,7 @@ from fsapp.setting_kinds import (
     CONTEXT,
     DESTINATION,
     DIAL_STRING,
+    FORMAT,
     LEVEL,
     LISTEN,
     NETWORKS,
@@ -214,6 +215,7 @@ class Metrics:
 @dataclass(frozen=True, slots=True)
 class Log:
     level: str = _live("info", LEVEL, "least severe level that is logged")
+    format: str = _live("text", FORMAT, "text for eyes; json: an object a line for programs")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import threading
@@ -12,6 +13,7 @@ import pytest
 
 from fsapp import embedded, embedded_service
 from fsapp.embedded_service import Embedded
+from fsapp.logs import start_log
 from tests.ports import free_address
 from tests.switch.peer import wait_until
 
@@ -208,3 +210,22 @@ def test_inside_freeswitch_it_is_the_same_file_that_is_read_again(
         assert f"stay as they are: {file}: phone.ring_timeout must be" in app.reload()
     finally:
         app.stop()
+
+
+def test_freeswitchs_console_shows_json_lines_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[tuple[str, str]] = []
+    console = ModuleType("freeswitch")
+    console.consoleLog = lambda level, text: lines.append((level, text))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "freeswitch", console)
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    before = root.level
+    log = start_log("info", embedded_service.Console(), "json")
+    logging.getLogger("test").warning("two\nlines\0", extra={"call": "c-1"})
+    log.stop()
+    root.setLevel(before)
+    ((level, line),) = lines
+    assert level == "WARNING"
+    assert line.count("\n") == 1
+    found = json.loads(line)
+    assert (found["message"], found["call"]) == ("two\nlines\0", "c-1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -77,6 +78,7 @@ class Stage:
             service._directory._limits,
             service._scrapers._settings,
             logging.getLogger().level,
+            type(self.log.handlers[0].formatter),
         )
 
 
@@ -104,6 +106,7 @@ def another(row: Row, stage: Stage) -> str:
         return str(default + (30 if row.key == "waiting_red" else 1))
     written = {
         "log.level": "error",
+        "log.format": "json",
         "metrics.token_file": str(stage.token),
         "dial.external": "sofia/gateway/carrier/{extension}",
         "dial.caller_id_number": "2045550199",
@@ -124,7 +127,8 @@ def test_what_is_said_to_change_while_it_runs_does_as_after_a_restart(
     restarted = Service(stage.service.settings)
     stage.service = restarted
     restarted.start()
-    logging.getLogger().setLevel(restarted.settings.log.level.upper())
+    chosen = restarted.settings.log
+    stage.log = start_log(chosen.level, logging.NullHandler(), chosen.format)
     assert stage.in_effect() == after
 
 
@@ -317,3 +321,23 @@ def test_sighup_a_hundred_times_ends_nothing(tmp_path: Path) -> None:
         assert app.poll() is None
         app.send_signal(signal.SIGTERM)
         assert app.wait(LIMIT) == 0
+
+
+def test_every_line_of_a_process_that_writes_json_parses_and_holds_no_secret(
+    tmp_path: Path,
+) -> None:
+    secret = "very-secret-password"
+    with an_app(tmp_path, FSAPP_LOG_FORMAT="json", FSAPP_CONTROL_PASSWORD=secret) as (app, _, log):
+        (line,) = log.read_text().split("agents at ")[1].splitlines()[:1]
+        client = Client(line.partition('"')[0], "a-token-of-nobody")
+        with closing(client), pytest.raises(Refused):
+            client.agent()
+        app.send_signal(signal.SIGHUP)
+        says(log, "read again")
+        app.send_signal(signal.SIGTERM)
+        assert app.wait(LIMIT) == 0
+        lines = [json.loads(one) for one in log.read_text().splitlines()]
+    assert {"time", "level", "logger", "message"} <= set.intersection(*map(set, lines))
+    assert lines[-1]["message"] == "stopped"
+    assert secret not in str(lines)
+    assert "a-token-of-nobody" not in str(lines)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from fsapp.calls.call import Call, State
 from fsapp.calls.table import Happening
 from fsapp.calls.text import CALL_ID
+from fsapp.desk.about import about_channel
 from fsapp.desk.board import LegPhase, LiveCall, Turn
 from fsapp.desk.bridges import Bridges, waiting_variables
 from fsapp.desk.context import Context
@@ -65,17 +66,21 @@ class Arrivals:
             self._again(turn, self._rebuild(channel), channel, connection)
         elif channel.variables.get("fsapp_agent") or channel.variables.get("fsapp_call"):
             # A leg, or a callee, that answered after everybody had stopped waiting for it.
-            log.info("%s: answered too late; hanging it up", channel.uuid)
+            of = channel.variables.get
+            known = about_channel(of("fsapp_call"), of("fsapp_agent"), connection)
+            log.info("%s: answered too late; hanging it up", channel.uuid, extra=known)
             turn.post(connection, commands.api_kill(channel.uuid))
         elif self._context.drain.begun:
             # Back to the dialplan at once, which brings her again (protocol §8).
-            log.info("%s: handed back, fsapp is shutting down", channel.uuid)
+            known = about_channel(channel.uuid, None, connection)
+            log.info("handed back, fsapp is shutting down", extra=known)
             turn.post(connection, commands.exit_())
         elif CALL_ID.fullmatch(channel.uuid):
             self._new(turn, channel, connection)
         else:
             # A SIP profile with inbound-use-callid-as-uuid lets callers choose it.
-            log.error("a channel whose uuid is %r cannot be taken", channel.uuid)
+            known = about_channel(None, None, connection)
+            log.error("a channel whose uuid is %r cannot be taken", channel.uuid, extra=known)
             connection.close()
 
     def _too_late(self, turn: Turn, channel: Channel, connection: Connection) -> None:
@@ -110,6 +115,7 @@ class Arrivals:
         options = self._context.options
         call = self._in_order(first_seen(channel, self._board.clock.now(), options.context))
         live = LiveCall(call, connection, answered=channel.answered)
+        connection.call = call.id
         self._board.offer(live)
         turn.post(
             connection,
@@ -139,6 +145,7 @@ class Arrivals:
             live.connection.superseded = True
             live.superseded.append(live.connection)
         live.connection, live.alone_since = connection, None
+        connection.call = live.call.id
         self._fetches.arrived(live, channel)
         self._music.stopped(live)
         if live.call.state is State.TRANSFERRED and live.call.overflowed_at and not live.ending:

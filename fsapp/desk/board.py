@@ -22,6 +22,7 @@ from fsapp.calls.call import Call, State
 from fsapp.calls.guard import Situation
 from fsapp.calls.refusals import Refusal
 from fsapp.calls.table import FOR_EVER, Facts, Happening, Limits, UnknownTransition, happen
+from fsapp.desk.about import about
 from fsapp.desk.clock import Clock
 from fsapp.desk.lines import Lines
 from fsapp.desk.live import Leg, LegPhase, LiveCall, Pending, Request
@@ -140,7 +141,8 @@ class Board:
         """
         before, known = live.call, self._facts(at, facts)
         events = self._change(turn, live, happening, known)
-        log.info("%s: %s, %s -> %s", before.id, happening.value, before.state, live.call.state)
+        words = happening.value, before.state, live.call.state
+        log.info("%s, %s -> %s", *words, extra=about(live, before.assigned_to))
         otherwise = self._otherwise(live, happening, known)
         live.written = self._store.record(live.call, events, key, otherwise)
         if happening is Happening.DIAL:
@@ -155,7 +157,7 @@ class Board:
         """The claim of a queued call: whoever changed one row has won."""
         before, known = live.call, self._facts(None, {"agent": agent.id})
         events = self._change(turn, live, Happening.CLAIM, known)
-        log.info("%s: claimed by %s", live.call.id, agent.id)
+        log.info("claimed by %s", agent.id, extra=about(live))
         claim = self._store.claim(live.call, events)
         live.pending = Pending(claim, before, State.QUEUED)
         return claim
@@ -168,14 +170,14 @@ class Board:
         agent_id = claimed.assigned_to
         self.watch(live)
         turn.agents.update([agent_id] if agent_id else [])
-        log.info("%s: claim of %s taken back", live.call.id, agent_id)
+        log.info("claim of %s taken back", agent_id, extra=about(live, agent_id))
 
     def offer(self, live: LiveCall) -> None:
         """A new inbound call: its row, and ``call_offer``."""
         self.calls[live.call.id] = live
         self.lines.file(live, None, live.call)
         self.tally.arrived(live.call)
-        log.info("%s: arrived at %s", live.call.id, live.call.destination)
+        log.info("arrived at %s", live.call.destination, extra=about(live))
         live.written = self._store.record(live.call, [self._event("call_offer", live.call)])
 
     def plan(self, live: LiveCall) -> None:
@@ -187,14 +189,14 @@ class Board:
         """A call whose row is lost, as its channel tells of it: the row anew."""
         live.call = call = self.limits.applied(live.call, self.clock.now())
         self.adopt(live)
-        log.warning("%s: not on record; rebuilt from its channel as %s", call.id, call.state)
+        log.warning("not on record; rebuilt from its channel as %s", call.state, extra=about(live))
         names = ["call_offer", *(["queue_join"] if call.state is State.QUEUED else [])]
         live.written = self._store.record(call, [self._event(name, call) for name in names])
 
     def correct(self, turn: Turn, live: LiveCall, call: Call) -> None:
         """What FreeSWITCH does with the call is not what is on record, and is true."""
         before = live.call
-        log.warning("%s: on record as %s; it is %s", call.id, before.state, call.state)
+        log.warning("on record as %s; it is %s", before.state, call.state, extra=about(live))
         self.replace(live, self.limits.applied(call, self.clock.now()))
         self.watch(live)
         turn.agents.update(who for who in (before.assigned_to, call.assigned_to) if who)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from fsapp.calls.call import Call, State
 from fsapp.calls.table import Happening
+from fsapp.desk.about import about
 from fsapp.desk.board import Leg, LegPhase, LiveCall, Request, Turn
 from fsapp.desk.context import RETURN_POINT, Context
 from fsapp.desk.kept import present, speaking
@@ -165,7 +166,7 @@ class Bridges:
     def _replied(self, live: LiveCall, leg: Leg, reply: Reply) -> None:
         if not reply.refused or reply.lost:
             return
-        log.info("%s: bridge refused: %s", live.call.id, reply.text)
+        log.info("bridge refused: %s", reply.text, extra=about(live))
         with self._board.turn() as turn:
             if live.bridging is leg and live.connection is not None:
                 ask = commands.api_exists(live.call.id)
@@ -180,5 +181,5 @@ class Bridges:
     def _overdue(self, live: LiveCall, leg: Leg, attempt: int) -> None:
         with self._board.turn() as turn:
             if live.bridging is leg and live.attempt == attempt and live.call.live:
-                log.warning("%s: no bridge with %s in time", live.call.id, leg.uuid)
+                log.warning("no bridge with %s in time", leg.uuid, extra=about(live))
                 self.failed(turn, live, leg, UNHEARD)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import re
 
+from fsapp.desk.about import about, about_leg
 from fsapp.desk.board import Board, Leg, LegPhase, LiveCall, Turn
 from fsapp.desk.context import Context
 from fsapp.desk.endings import Endings
@@ -114,11 +115,15 @@ class Census:
 
     def _ask_about(self, turn: Turn, control: Connection | None, item: LiveCall | Leg) -> None:
         assert control is not None
-        uuid = item.call.id if isinstance(item, LiveCall) else item.uuid
+        uuid, known = (
+            (item.call.id, about(item))
+            if isinstance(item, LiveCall)
+            else (item.uuid, about_leg(item))
+        )
 
         def told(reply: Reply) -> None:
             if reply.text == "false" and item.connection is None:
-                log.warning("%s: FreeSWITCH no longer has it; ended", uuid)
+                log.warning("%s: FreeSWITCH no longer has it; ended", uuid, extra=known)
                 with self._board.turn() as later:
                     self._end(later, item, LOST)
 

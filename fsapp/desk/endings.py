@@ -14,6 +14,7 @@ from fsapp.calls.call import State
 from fsapp.calls.guard import CALL_ON_HOLD_GONE, DESTINATION_GONE
 from fsapp.calls.refusals import Refusal, bridge_failed, call_not_found
 from fsapp.calls.table import Happening
+from fsapp.desk.about import about
 from fsapp.desk.board import AgentStatus, Leg, LegPhase, LiveCall, Request, Turn
 from fsapp.desk.bridges import Bridges, waiting_variables
 from fsapp.desk.context import Context
@@ -134,7 +135,7 @@ class Endings:
         if cause == HUNG_UP:
             self.end(turn, live)
             return
-        log.warning("%s: the agent's leg was lost (%s)", live.call.id, cause)
+        log.warning("the agent's leg was lost (%s)", cause, extra=about(live))
         live.lost_leg = True
         self.settle(turn, live)
         self._board.clock.later(SETTLE_SECONDS, lambda: self._fetch(live))

@@ -17,6 +17,7 @@ from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
 from fsapp.calls.refusals import dependency_timeout
 from fsapp.calls.table import Happening
+from fsapp.desk.about import about
 from fsapp.desk.board import AgentStatus, Leg, LegPhase, LiveCall, Request, Turn
 from fsapp.desk.bridges import Bridges, waiting_variables
 from fsapp.desk.context import Context
@@ -123,7 +124,7 @@ class Forgotten:
                 self._back_to_queue(turn, live)
 
     def _ring(self, turn: Turn, live: LiveCall, due: int, agent: Agent) -> None:
-        log.info("%s: on hold for too long; ringing %s", live.call.id, agent.id)
+        log.info("on hold for too long; ringing %s", agent.id, extra=about(live, agent.id))
         request = Request("call/recall", agent, live.call.id)
         request.outcome.add_done_callback(lambda _: self._look(live, due))
         status = self._board.status(agent)
@@ -145,7 +146,7 @@ class Forgotten:
             self._board.finish(turn, request, late)
 
     def _back_to_queue(self, turn: Turn, live: LiveCall) -> None:
-        log.info("%s: on hold for too long; back to the queue", live.call.id)
+        log.info("on hold for too long; back to the queue", extra=about(live))
         self._board.happen(turn, live, Happening.LOSE_AGENT)
         if live.connection is not None:
             variables = waiting_variables(live.call)
@@ -156,7 +157,7 @@ class Forgotten:
 
     def _send_on(self, turn: Turn, live: LiveCall) -> None:
         """In one write, the last word of which closes the connection, as park does it."""
-        log.info("%s: queued for too long; sent on", live.call.id)
+        log.info("queued for too long; sent on", extra=about(live))
         connection = live.connection
         assert connection is not None
         self._board.happen(turn, live, Happening.OVERFLOW)

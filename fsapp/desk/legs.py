@@ -19,6 +19,7 @@ from fsapp.calls.refusals import (
     dependency_unavailable,
     phone_unavailable,
 )
+from fsapp.desk.about import about_leg
 from fsapp.desk.board import AgentStatus, Leg, LegPhase, LiveCall, Request, Turn
 from fsapp.desk.context import Context
 from fsapp.desk.kept import app_of
@@ -81,13 +82,14 @@ class Legs:
         self._board.clock.later(options.switch_timeout, lambda: self._unheard(leg))
         limit = options.ring_timeout
         leg.timer = self._board.clock.later(limit, lambda: self._unanswered(leg))
-        log.info("%s: ringing %s for %s", call.id, leg.agent.phone, leg.agent.id)
+        log.info("ringing %s for %s", leg.agent.phone, leg.agent.id, extra=about_leg(leg))
         return leg
 
     def connected(self, turn: Turn, leg: Leg, connection: Connection) -> None:
         """The phone was answered (or the leg connects again)."""
         self._forget_timer(leg)
         leg.connection, leg.alone_since = connection, None
+        connection.agent = leg.agent.id
         if leg.unwanted or (leg.phase is LegPhase.RINGING and leg.request is None):
             self.release(turn, leg)
             return
@@ -96,7 +98,7 @@ class Legs:
             self.ready(turn, leg)
         elif leg.fetched:
             leg.fetched = False
-            log.info("leg %s of %s is back", leg.uuid, leg.agent.id)
+            log.info("leg %s of %s is back", leg.uuid, leg.agent.id, extra=about_leg(leg))
             self._parked(turn, leg)
             (self.ready if leg.request is not None else self.back)(turn, leg)
 
@@ -127,7 +129,12 @@ class Legs:
     def _not_fetched(self, leg: Leg) -> None:
         with self._board.turn() as turn:
             if leg.fetched and leg.phase is not LegPhase.GONE:
-                log.warning("leg %s of %s did not come back; released", leg.uuid, leg.agent.id)
+                log.warning(
+                    "leg %s of %s did not come back; released",
+                    leg.uuid,
+                    leg.agent.id,
+                    extra=about_leg(leg),
+                )
                 self._parked(turn, leg)
                 self.release(turn, leg)
 
@@ -179,7 +186,7 @@ class Legs:
             status.leg = None
             self._board.presence.leg_ended(status, cause, answered=answered)
         turn.agents.add(leg.agent.id)
-        log.info("leg %s of %s ended: %s", leg.uuid, leg.agent.id, cause)
+        log.info("leg %s of %s ended: %s", leg.uuid, leg.agent.id, cause, extra=about_leg(leg))
         self._parked(turn, leg)
         self._close_way(turn, leg)
         self._context.make_sure_closed(leg.connection)
@@ -292,7 +299,12 @@ class Legs:
         """FreeSWITCH has not taken the command to ring the phone, and may do so any time."""
         with self._board.turn() as turn:
             if leg.phase is LegPhase.RINGING and not leg.heard:
-                log.warning("leg %s of %s: no word from FreeSWITCH", leg.uuid, leg.agent.id)
+                log.warning(
+                    "leg %s of %s: no word from FreeSWITCH",
+                    leg.uuid,
+                    leg.agent.id,
+                    extra=about_leg(leg),
+                )
                 self.abandon(turn, leg)
 
     def abandon(self, turn: Turn, leg: Leg) -> None:
@@ -319,7 +331,9 @@ class Legs:
     def _expire(self, leg: Leg) -> None:
         with self._board.turn() as turn:
             if leg.phase is LegPhase.IDLE and leg.live is None:
-                log.info("leg %s of %s was idle; released", leg.uuid, leg.agent.id)
+                log.info(
+                    "leg %s of %s was idle; released", leg.uuid, leg.agent.id, extra=about_leg(leg)
+                )
                 self.release(turn, leg)
 
     @staticmethod

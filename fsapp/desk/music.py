@@ -10,6 +10,7 @@ import logging
 import uuid
 
 from fsapp.calls.call import State
+from fsapp.desk.about import about
 from fsapp.desk.board import LiveCall, Turn
 from fsapp.desk.context import Context
 from fsapp.switch import commands
@@ -55,7 +56,7 @@ class Music:
         try:
             command = commands.execute("playback", source, identity)
         except commands.BadArgument as error:
-            log.warning("%s: %s; playing a tone instead", live.call.id, error)
+            log.warning("%s; playing a tone instead", error, extra=about(live))
             source = SOFT_TONE
             command = commands.execute("playback", source, identity)
         live.playing, live.source = identity, source
@@ -81,7 +82,7 @@ class Music:
         if live.source == SOFT_TONE:
             self._context.board.clock.later(TOO_SHORT_SECONDS, lambda: self._again(live))
             return
-        log.warning("%s: %s cannot be played; playing a tone", live.call.id, live.source)
+        log.warning("%s cannot be played; playing a tone", live.source, extra=about(live))
         self.play(turn, live, SOFT_TONE)
 
     def _again(self, live: LiveCall) -> None:

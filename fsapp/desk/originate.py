@@ -25,6 +25,7 @@ from fsapp.calls.refusals import (
     phone_unavailable,
 )
 from fsapp.calls.table import Happening
+from fsapp.desk.about import about
 from fsapp.desk.board import Leg, LiveCall, Request, Turn
 from fsapp.desk.context import RETURN_POINT
 from fsapp.desk.kept import identity, present
@@ -296,7 +297,7 @@ class Originate(Verbs):
         with self._board.turn() as turn:
             if live.call.state is State.RINGING and live.connection is None:
                 where = f"{RETURN_POINT} in context {live.call.context}"
-                log.warning("%s: did not come through %s; hung up", live.call.id, where)
+                log.warning("did not come through %s; hung up", where, extra=about(live))
                 self._endings.end(turn, live)
 
     def _give_up(self, turn: Turn, request: Request) -> None:

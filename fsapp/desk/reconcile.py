@@ -22,6 +22,7 @@ from fsapp.calls.agent import Agent
 from fsapp.calls.call import State
 from fsapp.calls.table import Happening
 from fsapp.calls.text import CALL_ID
+from fsapp.desk.about import about, about_channel
 from fsapp.desk.board import Board, Leg, LiveCall, Turn
 from fsapp.desk.bridges import conversation_variables
 from fsapp.desk.context import Context
@@ -195,7 +196,8 @@ class _Comparison:
         if channel.uuid in board.calls or not is_customer(channel):
             return
         if board.has_ended(channel.uuid):
-            log.warning("%s: ended on record, but FreeSWITCH has it; hung up", channel.uuid)
+            known = about_channel(channel.uuid)
+            log.warning("ended on record, but FreeSWITCH has it; hung up", extra=known)
             self._context.kill(self._turn, channel.uuid, self._control)
             return
         call = rebuilt(channel, board.clock.now(), self._context.options.context)
@@ -363,7 +365,8 @@ class _Comparison:
         if wanted and (dialling or (live is None and self._board.parked(agent.id))):
             self._bring_back(agent, channel.uuid, live if dialling else None)
         elif self._look is not Look.FIRST or not channel.answered:
-            log.info("leg %s of %s is of no use any more; released", channel.uuid, agent.id)
+            known = about_channel(None, agent.id)
+            log.info("leg %s is of no use any more; released", channel.uuid, extra=known)
             self._context.kill(self._turn, channel.uuid, self._control)
             self._found["legs released"] += 1
 
@@ -384,7 +387,7 @@ class _Comparison:
         for live in list(self._board.calls.values()):
             dialled = live.call.state is State.RINGING and not live.job and not live.ending
             if dialled and live.leg is None and live.request is None:
-                log.warning("%s: her agent's leg is gone; hung up", live.call.id)
+                log.warning("her agent's leg is gone; hung up", extra=about(live))
                 self._endings.end(self._turn, live)
                 self._found["dialled for an agent who is gone"] += 1
 

@@ -90,6 +90,10 @@ class Connection:
         self._meter = meter
         self.name = name
         self.uuid = ""
+        self.call: str | None = None
+        """The id of the call it is about, as far as its handler says; for the log."""
+        self.agent: str | None = None
+        """Whose leg it is, likewise."""
         self.superseded = False
         """Whether the same channel has connected again; this one's events no longer count."""
         self.closed = False
@@ -101,6 +105,10 @@ class Connection:
     def __repr__(self) -> str:
         marks = [word for word in ("superseded", "closed") if getattr(self, word)]
         return f"<Connection {self.name} {self.uuid or '-'} {' '.join(marks) or 'open'}>"
+
+    def about(self) -> dict[str, object]:
+        """What a line of the log about it is told to be about."""
+        return {"call": self.call, "agent": self.agent, "connection": self.name}
 
     def info(self) -> Headers:
         """The channel's data as FreeSWITCH sent it on connecting."""
@@ -144,7 +152,8 @@ class Connection:
                 if not self._received(event, handler):
                     break
         except BadFrame as error:
-            log.warning("%r: closed, it is not FreeSWITCH's Event Socket: %s", self, error)
+            words = "%r: closed, it is not FreeSWITCH's Event Socket: %s"
+            log.warning(words, self, error, extra=self.about())
         finally:
             self._end()
             handler.disconnected(self)
@@ -196,7 +205,8 @@ class Connection:
         self.flush()
 
     def _unwritable(self, error: Exception) -> None:
-        log.warning("%r: cannot be written to, closing it: %s", self, error)
+        words = "%r: cannot be written to, closing it: %s"
+        log.warning(words, self, error, extra=self.about())
         self.close()
 
     def _wanted(self, frame: Frame, handler: Handler) -> bool:
@@ -237,7 +247,7 @@ class Connection:
         try:
             action()
         except Exception:
-            log.exception("%r: a mistake of ours", self)
+            log.exception("%r: a mistake of ours", self, extra=self.about())
 
     def _spoken(self, event: Any, handler: Handler) -> None:
         """Anything that is no event: a reply, or the notice that the channel has ended."""
@@ -268,7 +278,7 @@ class Connection:
     def _lose(self, waiting: list[_Waiting]) -> None:
         for _, command, _since in waiting:
             self._meter(command, _LOST, 0.0)
-        _answer_lost([on_reply for on_reply, _, _ in waiting])
+        _answer_lost([on_reply for on_reply, _, _ in waiting], self)
 
     def _end(self) -> None:
         with self._guard:
@@ -282,11 +292,11 @@ class Connection:
         self.flush()
 
 
-def _answer_lost(waiting: list[OnReply | None]) -> None:
+def _answer_lost(waiting: list[OnReply | None], connection: Connection) -> None:
     """A mistake about one of them must not keep the others, or the end itself, from being told."""
     for on_reply in waiting:
         if on_reply is not None:
             try:
                 on_reply(_LOST)
             except Exception:
-                log.exception("a lost reply: a mistake of ours")
+                log.exception("a lost reply: a mistake of ours", extra=connection.about())

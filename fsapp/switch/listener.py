@@ -210,7 +210,8 @@ class Listener:
             if shaken:
                 self._run(Connection(wire, name, self._meter))
         except Exception:
-            log.exception("connection %s ended by a mistake of ours", name)
+            known = {"connection": name}
+            log.exception("connection %s ended by a mistake of ours", name, extra=known)
         finally:
             with self._lock:
                 self._threads.discard(threading.current_thread())
@@ -262,5 +263,5 @@ class Listener:
             self._handler.connected(channel, connection)
             connection.flush()
         except Exception:
-            log.exception("%r could not be taken; closing it", connection)
+            log.exception("%r could not be taken; closing it", connection, extra=connection.about())
             connection.close()

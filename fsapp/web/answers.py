@@ -101,10 +101,11 @@ def refused(refusal: Refusal) -> Answer:
     return _answer(refusal.http, refusal.document(), refusal.headers)
 
 
-def incident(where: str) -> Answer:
-    """500 for the exception being handled: an id here, the rest in the log (protocol §2)."""
+def incident(where: str, agent: str | None = None, call: str | None = None) -> Answer:
+    """500 for the exception being handled: an id here, the rest in the log (protocol §2), which
+    names the agent who asked and the call she asked about."""
     number = uuid.uuid4().hex
-    log.exception("incident %s in %s", number, where)
+    log.exception("incident %s in %s", number, where, extra={"agent": agent, "call": call})
     return refused(unhandled(number))
 
 

@@ -23,6 +23,7 @@ from fsapp.calls.refusals import (
     not_ready,
     route_not_found,
 )
+from fsapp.calls.text import CALL_ID
 from fsapp.settings import Settings
 from fsapp.store.trouble import DatabaseTrouble
 from fsapp.web import tokens
@@ -141,9 +142,19 @@ class Application:
         except DatabaseTrouble as trouble:
             answer = refused(dependency_unavailable(str(trouble)))
         except Exception:  # noqa: BLE001 - incident() logs it
-            answer = incident(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']!r}")
+            where = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']!r}"
+            answer = incident(where, *_asked(environ.get(_ADMITTED)))
         start_response(answer.status_line, list(answer.headers.items()))
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+
+
+def _asked(admitted: _Admitted | None) -> tuple[str | None, str | None]:
+    """Who asked, and about which call; ``None`` when that is not known."""
+    if admitted is None:
+        return None, None
+    named = (field.text for field in admitted.received.fields if field.name == "call_id")
+    call_id = next(filter(CALL_ID.fullmatch, named), None)
+    return (None if admitted.agent is None else admitted.agent.id), call_id
 
 
 class _Answering:

@@ -325,7 +325,8 @@ class Streams:
             stream.unsent = told
             self._write(stream)
         if len(stream.unsent) > self._settings.buffer and stream.after is None:
-            log.info("%s reads her events too slowly; cut off", stream.agent.id)
+            known = {"agent": stream.agent.id}
+            log.info("%s reads her events too slowly; cut off", stream.agent.id, extra=known)
             self.cut_off += 1
             self._end(stream)
 

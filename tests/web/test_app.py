@@ -1,11 +1,13 @@
 """From a request to the desk and back: order of checks, verbs, refusals, errors."""
 
+import json
 from collections.abc import Callable
 
 import pytest
 
 from fsapp.calls.document_types import ShownCallDocument
 from fsapp.calls.refusals import call_owned, phone_unavailable
+from fsapp.logs import FORMATS
 from fsapp.web.routes import ROUTES, Route
 from fsapp.web.schemas import example_of
 
@@ -148,9 +150,24 @@ def test_an_error_is_an_incident_in_answer_and_log_and_never_a_traceback(
     incident = response.document["description"].split()[1].rstrip(";")
     (record,) = [record for record in caplog.records if incident in record.getMessage()]
     assert record.exc_info
-    assert "ann-token" not in caplog.text
+    for form in FORMATS.values():
+        assert "ann-token" not in form().format(record)
     desk.behaviour = None
     assert ask("GET", "/call/list").status == 200
+
+
+def test_an_incident_names_who_asked_and_about_which_call(
+    ask: Ask, desk: NotingDesk, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> dict[str, object]:
+        raise ZeroDivisionError
+
+    desk.behaviour = fails
+    assert ask("POST", "/call/pickup?call_id=c-1").status == 500
+    (record,) = [one for one in caplog.records if one.name == "fsapp.web.answers"]
+    found = json.loads(FORMATS["json"]().format(record))
+    assert (found["agent"], found["call"]) == ("ann", "c-1")
+    assert found["exception"].endswith("ZeroDivisionError")
 
 
 def test_bottles_own_errors_are_json_documents_too(ask: Ask, desk: NotingDesk) -> None:
