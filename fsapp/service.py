@@ -333,7 +333,8 @@ def _reload(
             reloading.reload()
         except Exception:
             log.exception("the settings could not be read again: a mistake of ours")
-        supervisor.ready()
+        if not asked.is_set():
+            supervisor.ready()
 
 
 def _in_background(run: Callable[[], None]) -> None:
