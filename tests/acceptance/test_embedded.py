@@ -3,6 +3,7 @@
 A FreeSWITCH of this module's own; the rest of the suite runs embedded with --embedded.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -131,6 +132,32 @@ def test_it_can_be_stopped_and_started_again(inside: Inside):
     assert inside.says("start").startswith("fsapp has started")
     assert inside.says("start") == "fsapp runs already"
     inside.takes(caller)
+
+
+def test_the_settings_are_read_again_and_its_lines_in_freeswitchs_log_become_json(inside: Inside):
+    inside.switch.start()
+    inside.says_it_runs()
+    inside.settings |= {"phone": {"ring_timeout": 7}, "log": {"format": "json"}}
+    inside.settings["http"]["threads"] = 50
+    inside.write_settings()
+    assert inside.says("reload") == (
+        "fsapp: the settings have been read again: phone.ring_timeout 7, log.format json; "
+        "at the next start only: http.threads"
+    )
+    inside.takes(inside.switch.place_call("5900"))
+    log = inside.switch.directory / "freeswitch.log"
+    wait_until(
+        lambda: log.read_text("utf-8", "replace"),
+        lambda text: "at the next start only" in text,
+        promise="it is in FreeSWITCH's log",
+    )
+    text = log.read_text("utf-8", "replace")
+    (line,) = [one for one in text.splitlines() if "at the next start only" in one]
+    document = json.loads(line[line.index("{") :])
+    assert (document["level"], document["logger"]) == ("WARNING", "fsapp.reloading")
+    inside.file.write_text("[phone]\nring_timeout = 0\n", encoding="utf-8")
+    assert f"stay as they are: {inside.file}: phone.ring_timeout must be" in inside.says("reload")
+    assert inside.says().startswith("fsapp runs")
 
 
 def test_what_is_no_command_is_answered_with_those_there_are(inside: Inside):
