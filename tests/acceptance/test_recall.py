@@ -8,6 +8,7 @@ from .actors import Agent, Caller, Callers, Desk
 from .app import App
 from .expect import owned
 from .record import on_record
+from .wait import wait_until
 
 HOLD = 1
 RING = 3
@@ -145,6 +146,27 @@ def test_the_time_survives_a_restart(end: str, on_hold: Caller, anna: Agent, app
     app.start()
     anna.phone.rings(limit=BACK)
     on_hold.is_queued(limit=BACK)
+
+
+def test_a_crash_while_she_rings_her_agent_back_loses_nobody(
+    on_hold: Caller, anna: Agent, bente: Agent, app: App, desk: Desk
+):
+    anna.phone.stays_silent()
+    first = anna.phone.rings()
+    app.kill()
+    app.start()
+    wait_until(
+        anna.phone.legs,
+        lambda legs: len(legs) == 1 and legs != [first],
+        limit=BACK,
+        promise="what rang for a process that is no more stops; still on hold, she rings anew",
+    )
+    on_hold.is_queued(limit=RING + 5)
+    anna.phone.is_quiet()
+    anna.is_free()
+    bente.picks_up(on_hold)
+    bente.speaks_with(on_hold)
+    desk.is_consistent()
 
 
 def test_what_was_hers_is_no_longer(on_hold: Caller, anna: Agent, bente: Agent, desk: Desk):

@@ -29,6 +29,7 @@ from fsapp.desk.board import Board
 from fsapp.desk.bridges import Bridges
 from fsapp.desk.context import Context
 from fsapp.desk.endings import Endings
+from fsapp.desk.forgotten import Forgotten
 from fsapp.desk.handler import EventHandler
 from fsapp.desk.legs import Legs
 from fsapp.desk.lines import Lines
@@ -119,6 +120,12 @@ def transferred_alone(patch: pytest.MonkeyPatch) -> None:
         return honest(board, turn, live, happening, **facts)
 
     patch.setattr(Board, "happen", happen)
+
+
+def sent_on_to_nowhere(patch: pytest.MonkeyPatch) -> None:
+    """Who was queued for too long has left the queue on record, and is not told to go."""
+    patch.setattr(Forgotten, "_commands", lambda *_: [commands.api_hostname()])
+    patch.setattr(Context, "dismiss", lambda *_: None)
 
 
 def a_claim_never_released(patch: pytest.MonkeyPatch) -> None:
@@ -384,12 +391,14 @@ def no_answer(patch: pytest.MonkeyPatch) -> None:
 @dataclass(frozen=True)
 class Breaking:
     """An invariant, what breaks it, and what its check says then (a regular expression).
-    ``without``: what is not done in the stories, so that it shows."""
+    ``without``: what is not done in the stories, so that it shows; ``patient``: nobody is soon sent
+    on or rings back in them."""
 
     invariant: str
     harm: Break
     says: str
     without: tuple[str, ...] = ()
+    patient: bool = True
 
 
 NO_WORK = ("an_agent_works", "an_agent_does_anything")
@@ -422,6 +431,12 @@ BREAKINGS = (
         transferred_alone,
         "is transferred on record",
         UNDISTURBED,
+    ),
+    Breaking(
+        "every_customer_is_in_exactly_one_place",
+        sent_on_to_nowhere,
+        "was sent on, on the switch",
+        patient=False,
     ),
     Breaking(
         "every_customer_is_in_exactly_one_place", a_claim_never_released, "nothing is under way"

@@ -98,11 +98,13 @@ def _seen(world: World, channel: Channel) -> Seen:
     )
     heard = world.exchange.channels.get(channel.hearing)
     sessions = [s for s in world.exchange.sessions if s.channel is channel and not s.finished]
+    # A connection she had before may outlive her being sent on.
+    gone_on = channel.application == "bridge"
     return Seen(
         channel.uuid,
         "leg" if agent else "customer" if customer else "other",
         agent,
         heard.uuid if heard is not None else None,
-        held=bool(sessions) and channel.state is ChannelState.CS_EXECUTE,
+        held=bool(sessions) and channel.state is ChannelState.CS_EXECUTE and not gone_on,
         hears=channel.hearing,
     )

@@ -110,7 +110,8 @@ def violations(picture: Picture, checks: Sequence[Check] = ()) -> list[str]:
 
 @_check
 def every_customer_is_in_exactly_one_place(picture: Picture) -> Iterator[str]:
-    """Queue, with one agent, parked by one, in a transferred pair: as the record says."""
+    """Queue, with one agent, parked by one, in a transferred pair, sent on to where nobody of ours
+    has part in it: as the record says."""
     for seen in picture.channels:
         if seen.role == "customer" and not any(row.id == seen.uuid for row in picture.live):
             yield f"{seen.uuid} is on the switch and no live call ({picture.row(seen.uuid)})"
@@ -123,10 +124,13 @@ def every_customer_is_in_exactly_one_place(picture: Picture) -> Iterator[str]:
 
 
 def _misplaced(picture: Picture, row: Call, seen: Seen) -> Iterator[str]:
+    leg = picture.channel(seen.partner)
     if row.state is State.SPEAKING:
-        leg = picture.channel(seen.partner)
         if leg is None or leg.agent != row.assigned_to or row.b_leg != leg.uuid:
             yield f"{row.id} speaks with {row.assigned_to} on record, on the switch {seen}"
+    elif row.state is State.TRANSFERRED and row.overflowed_at is not None:
+        if seen.held or picture.row(seen.partner) or (leg is not None and leg.agent):
+            yield f"{row.id} was sent on, on the switch {seen}"
     elif row.state is State.TRANSFERRED:
         other = picture.row(seen.partner)
         if other is None or other.state is not State.TRANSFERRED or row.b_leg != other.id:

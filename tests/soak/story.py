@@ -23,7 +23,7 @@ from fsapp.lab import FREESWITCH, PROMPT
 from fsapp.lab.callers import call_in, hang_up
 from fsapp.lab.channels import Channel
 from fsapp.lab.phones import PhoneSet
-from fsapp.settings import Address, Dial, Outbound, Phone, Settings, Switch
+from fsapp.settings import Address, Dial, Outbound, Park, Phone, Queue, Settings, Switch
 from fsapp.settings import Database as DatabaseSettings
 from fsapp.store.agents import Agents
 from fsapp.store.contacts import Contact, Contacts
@@ -103,6 +103,17 @@ def settings_for(path: Path) -> Settings:
     )
 
 
+def impatient(seed: object, settings: Settings) -> Settings:
+    """In some stories who is on hold rings back soon, in some who is queued is soon sent on."""
+    chance = random.Random(f"{seed} limits")
+    recall, overflow = chance.choice((180.0, 180.0, 3.0)), chance.choice((0.0, 0.0, 4.0, 12.0))
+    return replace(
+        settings,
+        park=Park(recall_after=recall),
+        queue=Queue(overflow_after=overflow, overflow_to=f"{OUTSIDE} XML default"),
+    )
+
+
 class _Ear(logging.Handler):
     """Errors the app logs."""
 
@@ -133,17 +144,20 @@ def tell(
     operations: int = 60,
     checks: Sequence[Check] = (),
     without: Sequence[str] = (),
+    patient: bool = False,
 ) -> None:
     """Tells the story of ``seed``; raises :class:`Broken`.
 
-    ``folder`` has the ``prepared.db`` of :func:`prepare`; ``without`` names deeds not to be done.
+    ``folder`` has the ``prepared.db`` of :func:`prepare`; ``without`` names deeds not to be done;
+    ``patient``: nobody is soon sent on or rings back.
     """
     for old in folder.glob("story.db*"):
         old.unlink()
     path = folder / "story.db"
     shutil.copy(folder / "prepared.db", path)
     latency = FREESWITCH if random.Random(f"{seed} pace").random() < 0.3 else PROMPT
-    with _listening() as ear, World.of(seed, settings_for(path), latency) as world:
+    settings = settings_for(path) if patient else impatient(seed, settings_for(path))
+    with _listening() as ear, World.of(seed, settings, latency) as world:
         story = Story(seed, world, counts, checks=checks or CHECKS, without=without)
         story.ear = ear
         try:
@@ -483,11 +497,17 @@ class Story:
 
     def _dropped(self, rows: list[Call]) -> list[str]:
         """Callers, and those they were in conversation with, whom nobody hung up."""
-        causes = {uuid: caller.cause for uuid, caller in self._callers.items() if caller.down}
+        # Whoever was sent on may be hung up on where she was sent, as whom an agent dialled.
+        causes = {
+            uuid: caller.cause
+            for uuid, caller in self._callers.items()
+            if caller.down and caller.profile.destination_number != OUTSIDE
+        }
         causes |= {
             row.id: row.hangup_cause
             for row in rows
             if not row.inbound and row.bridged_at is not None and not row.live
+            if row.overflowed_at is None
         }
         partners = self._partners()
         return [

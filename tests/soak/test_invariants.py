@@ -8,7 +8,6 @@ in no place, in two, hearing nothing; two calls, two legs) is broken by itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -43,19 +42,27 @@ def test_a_broken_invariant_is_noticed(
 ) -> None:
     breaking.harm(monkeypatch)
     check = getattr(invariants, breaking.invariant)
-    found = first_violation(folder, check, breaking.says, (*FAULTS, *breaking.without))
+    found = first_violation(folder, check, breaking)
     assert found.startswith(breaking.invariant)
 
 
-def first_violation(folder: Path, check: Check, says: str, without: Sequence[str]) -> str:
+def first_violation(folder: Path, check: Check, breaking: Breaking) -> str:
     """What the check has to say, in these words, about the first story that it does not like."""
-    other = ""
+    other, without = "", (*FAULTS, *breaking.without)
     for seed in range(STORIES):
         try:
-            tell(seed, folder, Counts(), operations=40, checks=[check], without=without)
+            tell(
+                seed,
+                folder,
+                Counts(),
+                operations=40,
+                checks=[check],
+                without=without,
+                patient=breaking.patient,
+            )
         except Broken as broken:
             for words in broken.found:
-                if re.search(says, words):
+                if re.search(breaking.says, words):
                     return words
             other = broken.found[0]
     return f"nothing was noticed, but {other or 'nothing'}"
