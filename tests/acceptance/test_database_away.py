@@ -12,10 +12,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
+from fsapp.store.schema import MIGRATIONS
 from tests.ports import free_address
 
 from .actors import Agent, Callers, Desk
@@ -203,6 +206,8 @@ def test_a_database_deleted_under_the_app_is_written_anew(
         app.database.with_name(app.database.name + suffix).unlink(missing_ok=True)
     anna.picks_up(caller)
     assert rows(app, f"SELECT state FROM calls WHERE id = '{caller.id}'") == [("speaking",)]
+    said = f"{app.database} was deleted while fsapp runs; it has been written anew"
+    wait_until(app.new_log, lambda log: log.count(said) == 1, promise="the log says it, once")
     app.restart()
     anna.speaks_with(caller)
     assert desk.sees(caller, "speaking")["assigned_to"] == "anna"
@@ -267,6 +272,60 @@ def test_a_database_of_a_newer_fsapp_is_refused_at_the_start_and_left_alone(
     line = refused_start(app, tmp_path, path=str(file))
     assert "was written by a newer fsapp (9999_from_the_future); install that one" in line
     assert file.read_bytes() == content
+
+
+OLD_TOKEN = "given-by-an-older-fsapp"
+OLD_ROWS = (
+    (
+        "INSERT INTO agents (id, name, phone, role, organizations, token_hash, state_since) "
+        "VALUES ('anna', 'Anna', 'user/1101', 'agent', '[1]', ?, 1)",
+        sha256(OLD_TOKEN.encode()).hexdigest(),
+    ),
+    ("INSERT INTO contacts VALUES (42, ?, '1142', 1)", "Outside"),
+    (
+        "INSERT INTO calls (id, node, state, inbound, destination, caller_id, caller_name, "
+        "organization_id, arrival, locked, priority, head, context, music, answered_at, ended_at, "
+        "hangup_cause, handled_by) VALUES ('c-old', 'n', 'hungup', 1, '5900', '204', 'Cal', 1, "
+        "?1 - 60, 0, 0, 0, 'public', '', ?1 - 60, ?1, 'NORMAL_CLEARING', '[\"anna\"]')",
+        int(time.time()),
+    ),
+)
+"""What an older fsapp has left in its tables; each with its one value."""
+
+
+def an_older_database(file: Path) -> None:
+    """As of the version with four tables, and with something in it."""
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+        MIGRATIONS.apply(Database(connection), stop_before="0005_idempotency")
+        for statement, value in OLD_ROWS:
+            connection.execute(statement, (value,))
+
+
+@pytest.fixture
+def upgraded(app: App, tmp_path: Path) -> Iterator[App]:
+    """An app, ready, on the file of an older one."""
+    file = tmp_path / "older.db"
+    an_older_database(file)
+    own: Settings = {
+        "http": {"listen": free_address()},
+        "outbound": {"listen": free_address()},
+        "database": {"path": str(file)},
+    }
+    other = App(tmp_path, merged(app.settings, own))
+    yield other.start()
+    assert other.stop() == 0
+
+
+def test_a_database_of_an_older_fsapp_is_brought_up_to_date_and_keeps_its_rows(upgraded: App):
+    client = Client(upgraded.address, OLD_TOKEN)
+    try:
+        assert client.get("/agent").document["agent"]["id"] == "anna"
+        assert client.get("/call/state", call_id="c-old").document["call"]["handled_by"] == ["anna"]
+    finally:
+        client.close()
+    assert rows(upgraded, "SELECT id, hangup_cause FROM calls") == [("c-old", "NORMAL_CLEARING")]
+    assert rows(upgraded, "SELECT cm_id, name, number FROM contacts") == [(42, "Outside", "1142")]
+    assert rows(upgraded, "SELECT max(name) FROM _sqlite_migrations") != [("0004_contacts",)]
 
 
 def test_a_database_that_cannot_be_opened_is_named_with_its_setting(app: App, tmp_path: Path):
