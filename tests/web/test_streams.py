@@ -361,6 +361,14 @@ def test_what_is_said_while_the_first_one_comes_is_heard(
     assert numbers(stage.ear(), 1) == [1]
 
 
+def test_a_client_that_vanishes_without_a_word_is_noticed_by_the_kernel(stage: Hall) -> None:
+    """One that acknowledges nothing, not even heartbeats, after 30 s."""
+    joined(stage.ear())
+    (stream,) = stage.streams._streams
+    taken = stream.socket
+    assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
+
+
 def test_open_and_closed_are_told_once_each(stage: Hall) -> None:
     first, second = joined(stage.ear()), joined(stage.ear())
     assert stage.feed.open == ["ann", "ann"]
