@@ -1,6 +1,9 @@
 """The control connection to FreeSWITCH's own Event Socket, which reconnects by itself.
 
 It rings phones for agents who have no leg yet, and asks which channels are alive.
+
+The law of this file: a connection that stands and says nothing is left only when FreeSWITCH answers
+on another one, and then still not on this one. A FreeSWITCH that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
+DOUBT_SECONDS = 5.0
+"""How long the connection has counted as silent when FreeSWITCH is asked on another one, too."""
 MOST_LISTED = 67_108_864
 """Bytes that a list of all channels may have; a channel takes about 1,000."""
 
@@ -171,9 +176,47 @@ class Control:
         """FreeSWITCH has fallen silent on a connection that stands, or answers on it again."""
         if not up:
             log.warning("%s", self.failure)
+            self._doubt(self._connection)
             return
         log.info("FreeSWITCH answers again at %s", self._where)
         came_up()
+
+    def _doubt(self, connection: Connection | None) -> None:
+        """The connection may lead nowhere any more, though both ends of it stand."""
+
+        def look() -> None:
+            if self._is_silent(connection):
+                self._aside(lambda: self._compare(connection))
+
+        self._later(DOUBT_SECONDS, look)
+
+    def _is_silent(self, connection: Connection | None) -> bool:
+        pulse = self._pulse
+        return pulse is not None and pulse.silent and self._connection is connection
+
+    def _aside(self, action: Callable[[], None]) -> None:
+        """``action`` may wait: neither the clock nor who receives waits for it."""
+        threading.Thread(target=action, name="control-doubt", daemon=True).start()
+
+    def _compare(self, connection: Connection | None) -> None:
+        """FreeSWITCH that answers another connection has a command's time to answer this one."""
+        if self._answers_another():
+            self._later(self._limit, lambda: self._leave(connection))
+        else:
+            self._doubt(connection)
+
+    def _answers_another(self) -> bool:
+        try:
+            wire, _ = log_in(self._host, self._port, self._password, MOST_LISTED)
+        except (LoginRefused, OSError, BadFrame):
+            return False
+        wire.release()
+        return True
+
+    def _leave(self, connection: Connection | None) -> None:
+        if connection is not None and self._is_silent(connection):
+            log.warning("FreeSWITCH at %s answers, but not on this connection", self._where)
+            connection.close()
 
 
 def _words(error: OSError | BadFrame) -> str:

@@ -22,10 +22,13 @@ _RESET = struct.pack("ii", 1, 0)
 class Link:
     """One connection: `near` was accepted from who connects, `far` leads to whom it wants."""
 
-    def __init__(self, near: socket.socket, far: socket.socket, *, dribbles: bool) -> None:
+    def __init__(
+        self, near: socket.socket, far: socket.socket, *, dribbles: bool, stalled: bool
+    ) -> None:
         self._ends = (near, far)
         self._flows = threading.Event()
-        self._flows.set()
+        if not stalled:
+            self._flows.set()
         self._dribbles = dribbles
         self._cut_from: socket.socket | None = None
         self._first = b""
@@ -127,7 +130,7 @@ class Proxy:
         self.address = f"{host}:{port}"
         self._target = split_address(target)
         self._links: list[Link] = []
-        self._dribbles = False
+        self._dribbles = self._stalls = False
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
@@ -172,13 +175,15 @@ class Proxy:
         for link in self.links():
             link.dribble()
 
-    def stall(self) -> None:
+    def stall(self, *, to_come: bool = False) -> None:
+        """Nothing gets through these connections, nor, with ``to_come``, those to come."""
+        self._stalls = to_come
         for link in self.links():
             link.stall()
 
     def heal(self) -> None:
         """Nothing goes wrong any more."""
-        self._dribbles = False
+        self._dribbles = self._stalls = False
         for link in self.links():
             link.dribble(False)
             link.go_on()
@@ -200,4 +205,4 @@ class Proxy:
             far.settimeout(None)
             for end in (near, far):
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._links.append(Link(near, far, dribbles=self._dribbles))
+            self._links.append(Link(near, far, dribbles=self._dribbles, stalled=self._stalls))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from fsapp.switch.control import DOUBT_SECONDS
 from tests.ports import free_address
 
 from .actors import Agent, Caller, Callers, Desk, Phone
@@ -212,6 +213,17 @@ def test_a_stalled_control_connection_is_said_and_over_by_itself(
     a_shift(anna, caller)
 
 
+def test_a_control_connection_that_leads_nowhere_any_more_is_left_for_another(
+    network: Network, a_caller: Callers, anna: Agent, app: App
+):
+    """Both its ends stand for ever, and FreeSWITCH is well."""
+    caller = a_caller.waits()
+    network.control.link().stall()
+    is_noticed(app)
+    is_ready(app, limit=DOUBT_SECONDS + COMMAND + 5.0)
+    a_shift(anna, caller)
+
+
 @pytest.mark.at_length(30)
 def test_connections_stalled_for_twenty_seconds_delay_no_other_call(
     network: Network, a_caller: Callers, agents: Callable[[int], list[Agent]], desk: Desk
@@ -253,7 +265,7 @@ def test_a_control_connection_stalled_for_twenty_seconds_loses_nobody(
     anna, bente = agents(2)
     spoken, waiting = a_caller.wait_in_turn(2)
     anna.picks_up(spoken)
-    network.control.stall()
+    network.control.stall(to_come=True)
     is_noticed(desk.app)
 
     def asks() -> None:

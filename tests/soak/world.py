@@ -200,6 +200,19 @@ class ControlHere(Control):
         self._app.control = self
         self.world.stage.add("control", self._app, lambda: self._keep_up(handler, came_up, *more))
 
+    def _aside(self, action: Callable[[], None]) -> None:
+        self.world.stage.add("control doubt", self._app, action)
+
+    def _answers_another(self) -> bool:
+        wire: Any = HereWire(self.world.connect_control(self._app), self.world.stage)
+        try:
+            greet(wire, self._password, 0.0)
+        except (OSError, BadFrame):
+            return False
+        finally:
+            wire.release()
+        return True
+
     def stop(self, limit: float = 2.0) -> None:  # noqa: ARG002
         self._stopping.set()
         if self._connection is not None:

@@ -214,6 +214,11 @@ class EventSocket:
         self.password = password
         self.address = ("127.0.0.1", self._server.getsockname()[1])
         self.admitted: list[Peer] = []
+        self.asked = 0
+        """How often somebody has connected."""
+        self.greets = threading.Event()
+        """While it is clear, who connects is taken and told nothing, as by a stopped process."""
+        self.greets.set()
         self._threads: list[threading.Thread] = []
         self._acceptor = threading.Thread(target=self._accept)
         self._acceptor.start()
@@ -222,12 +227,14 @@ class EventSocket:
         with suppress(OSError):
             while True:
                 sock, _ = self._server.accept()
+                self.asked += 1
                 thread = threading.Thread(target=self._serve, args=(Peer(sock),))
                 self._threads.append(thread)
                 thread.start()
 
     def _serve(self, peer: Peer) -> None:
         with suppress(OSError):
+            self.greets.wait(LIMIT)
             peer.send("Content-Type: auth/request\n\n")
             if peer.read() == f"auth {self.password}":
                 # Noted first: who is let in may be asked for at once.

@@ -13,7 +13,7 @@ import pytest
 from fsapp.switch import control as control_module
 from fsapp.switch import login
 from fsapp.switch.channel import Reply
-from fsapp.switch.control import Control
+from fsapp.switch.control import DOUBT_SECONDS, Control
 from fsapp.switch.pulse import PULSE_SECONDS
 from tests.desk.fakes import ManualClock
 from tests.switch.peer import LIMIT, EventSocket, NotingHandler, nothing_left, wait_until
@@ -322,6 +322,65 @@ def test_a_silent_connection_that_ends_is_replaced(switch: EventSocket) -> None:
     controlled.wait_up(2)
     assert controlled.control.failure is None
     stopped.go_on()
+    controlled.control.stop()
+
+
+def doubted(controlled: Controlled, switch: EventSocket) -> None:
+    """It has been silent for so long that FreeSWITCH is asked on another connection."""
+    silent(controlled, switch)
+    before = switch.asked
+    controlled.clock.advance(DOUBT_SECONDS)
+    wait_until(lambda: switch.asked > before, "FreeSWITCH is not asked on another connection")
+
+
+def test_a_connection_that_leads_nowhere_is_left_for_another(switch: EventSocket) -> None:
+    controlled = Controlled(switch.address)
+    doubted(controlled, switch)
+    first = switch.admitted[0]
+
+    def passes() -> bool:
+        controlled.clock.advance(SILENCE)
+        return controlled.came_up == 2
+
+    wait_until(passes, "it is waited for for ever")
+    assert controlled.control.failure is None
+    assert controlled.ask("api status\n\n").result(LIMIT).text == "status"
+    first.go_on()
+    controlled.control.stop()
+
+
+def test_a_connection_that_answers_after_all_is_kept(switch: EventSocket) -> None:
+    controlled = Controlled(switch.address)
+    doubted(controlled, switch)
+    names = lambda: {thread.name for thread in threading.enumerate()}  # noqa: E731
+    wait_until(lambda: "control-doubt" not in names(), "it asks for ever")
+    switch.admitted[0].go_on()
+    controlled.wait_up(2)
+    first = controlled.control.connection
+    controlled.clock.advance(SILENCE)
+    assert controlled.ask("api status\n\n").result(LIMIT).text == "status"
+    assert controlled.control.connection is first
+    controlled.control.stop()
+
+
+def test_a_stopped_switch_keeps_its_connection_however_long_it_is_stopped(
+    switch: EventSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login, "LIMIT_SECONDS", 0.05)
+    controlled = Controlled(switch.address)
+    controlled.wait_up()
+    switch.greets.clear()
+    silent(controlled, switch)
+
+    def passes() -> bool:
+        controlled.clock.advance(DOUBT_SECONDS)
+        return switch.asked > 3
+
+    wait_until(passes, "FreeSWITCH is not asked again")
+    switch.greets.set()
+    switch.admitted[0].go_on()
+    controlled.wait_up(2)
+    assert controlled.handler.ended == []
     controlled.control.stop()
 
 
