@@ -190,12 +190,16 @@ class Story:
         self._callers: dict[str, Channel] = {}
         self._asked: list[Asked] = []
         self._excused: set[str] = set()
-        self._phones = {
-            name: world.do(lambda name=name: world.exchange.phones.phone(name))  # type: ignore[misc]
-            for name in (*(agent.phone.rpartition("/")[2] for agent in AGENTS), OUTSIDE)
-        }
+        self._phones = self._plugged_in()
         self._deeds = {name: odds for name, odds in DEEDS.items() if name not in without}
         world.start_app()
+
+    def _plugged_in(self) -> dict[str, PhoneSet]:
+        phones = self.world.exchange.phones
+        return {
+            name: self.world.do(lambda name=name: phones.phone(name))  # type: ignore[misc]
+            for name in (*(agent.phone.rpartition("/")[2] for agent in AGENTS), OUTSIDE)
+        }
 
     def run(self, operations: int) -> None:
         names, weights = list(self._deeds), list(self._deeds.values())
@@ -421,6 +425,14 @@ class Story:
         self.world.do(faults.stall)
         self.world.clock.call_later(self.rng.choice((0.05, 0.5, 1.5)), faults.go_on)
 
+    def the_switch_is_killed(self) -> None:
+        """Whoever is on it is gone with it; nobody who calls afterwards may suffer for that."""
+        self._excused.update(self.world.exchange.channels)
+        self._callers.clear()
+        self._fault("switch killed", "")
+        self.world.kill_switch()
+        self._phones = self._plugged_in()
+
     def the_database_is_locked(self) -> None:
         """Shorter, and longer, than a request waits for it."""
         self._fault("database locked", "")
@@ -589,6 +601,7 @@ DEEDS: dict[str, int] = {
     "a_connection_breaks": 2,
     "a_connection_is_half_open": 1,
     "the_switch_stalls": 1,
+    "the_switch_is_killed": 1,
     "the_database_is_locked": 2,
     "the_app_is_killed": 2,
     "the_app_starts": 6,

@@ -20,6 +20,7 @@ FAULTS = (
     "a_connection_breaks",
     "a_connection_is_half_open",
     "the_switch_stalls",
+    "the_switch_is_killed",
     "the_database_is_locked",
     "the_app_is_killed",
 )

@@ -283,6 +283,7 @@ class World:
         """Until then the database takes no change."""
         self.cut_offs: list[tuple[str, bool]] = []
         """Connections to be reset before or after (True) the next command of that name."""
+        self._latency = latency
         self.exchange = self.loop.run_until_complete(self._make(latency))
 
     async def _make(self, latency: Latency) -> HereExchange:
@@ -337,6 +338,12 @@ class World:
         line.session = ControlSession(self.exchange)
         self.stage_switch(lambda: line.session.connection_made(line.transport))
         return line
+
+    def kill_switch(self) -> None:
+        """``kill -9`` of FreeSWITCH, and its start: every channel and every connection is gone."""
+        self.loop.run_until_complete(self.exchange.stop())
+        self._settle()
+        self.exchange = self.loop.run_until_complete(self._make(self._latency))
 
     def stage_switch(self, action: Callable[[], object]) -> None:
         """The switch does ``action`` soon."""
