@@ -22,6 +22,7 @@ import pytest
 
 from fsapp.desk import context as context_module
 from fsapp.desk import originate
+from fsapp.desk.board import Board, LiveCall
 from fsapp.desk.clock import _Timer
 from tests.switch.peer import wait_until
 from tests.test_half_open import ANN, Rig
@@ -110,15 +111,33 @@ def shift(
     shift.stop()
 
 
-def test_what_was_needed_is_given_back(shift: Shift) -> None:
-    for _ in range(WARM_UP):
+def grown(shift: Shift, warm_up: int, rounds: int, limit: float) -> Counter[str]:
+    """What there is more of after ``rounds`` than before, ``limit`` seconds after the last one."""
+    for _ in range(warm_up):
         shift.round()
     before = held(shift)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         shift.round()
     more = held(shift) - before
-    deadline = time.monotonic() + LIMIT
+    deadline = time.monotonic() + limit
     while more and time.monotonic() < deadline:
         time.sleep(0.1)
         more = held(shift) - before
-    assert not more
+    return more
+
+
+def test_what_was_needed_is_given_back(shift: Shift) -> None:
+    assert not grown(shift, WARM_UP, ROUNDS, LIMIT)
+
+
+def test_what_is_not_given_back_is_noticed(shift: Shift, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The board's calls are remembered by somebody for ever: three a round."""
+    remembered: list[LiveCall] = []
+    honest = Board.remove
+
+    def remove(board: Board, live: LiveCall) -> None:
+        remembered.append(live)
+        honest(board, live)
+
+    monkeypatch.setattr(Board, "remove", remove)
+    assert grown(shift, warm_up=1, rounds=2, limit=2.0)["fsapp.desk.live.LiveCall"] == 6

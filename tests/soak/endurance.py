@@ -4,8 +4,9 @@
 
 ``fsapp serve`` beside the lab switch; callers, agents over HTTP, phones and faults as chance has
 it, in real time, all at once. After a warm-up, and at the end when everybody has hung up, memory,
-threads and descriptors are looked at; the record must be sound (``invariants.py``), the log without
-an error. Timing is the machine's, so a seed repeats what is done here, not what comes of it.
+threads and descriptors are looked at (:func:`judge`); the record must be sound (``invariants.py``),
+the log without an error. Timing is the machine's, so a seed repeats what is done here, not what
+comes of it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ MOST_CALLERS = 12
 MEMORY = "memory (KiB)"
 MOST_MEMORY_KIB = 150_000
 """What docs/operations.md adds up to (100 MB with each thread's pages), and half as much again."""
+MOST_GROWTH_KIB = 30_000
+"""What threads that had not read the database before the start was looked at may add."""
 REST_SECONDS = 40.0
 """Until nothing is under way: a half-open connection is given up after 20 s."""
 
@@ -185,6 +188,18 @@ class Endurance:
         return [*self.wrong, *self.app.trouble(), *unsound(self.app.database)]
 
 
+def judge(before: Mapping[str, int], after: Mapping[str, int]) -> list[str]:
+    """What the process holds at the end and must not, by what it held at the start."""
+    wrong = [
+        f"{name}: {before[name]} at the start, {after[name]} at the end"
+        for name, more in (("threads", 0), ("descriptors", 0), (MEMORY, MOST_GROWTH_KIB))
+        if after[name] > before[name] + more
+    ]
+    if after[MEMORY] > MOST_MEMORY_KIB:
+        wrong.append(f"{MEMORY}: {after[MEMORY]}, more than {MOST_MEMORY_KIB}")
+    return wrong
+
+
 def main() -> int:
     """The exit status: 1 when something was wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak.endurance")
@@ -209,12 +224,8 @@ def _endure(endurance: Endurance, seconds: float) -> int:
     before = endurance.held()
     endurance.work(max(1.0, seconds - (time.monotonic() - began)))
     endurance.rest()
-    after, wrong = endurance.held(), endurance.judged()
-    for name in ("threads", "descriptors"):
-        if after[name] > before[name]:
-            wrong.append(f"{name}: {before[name]} at the start, {after[name]} at the end")
-    if after[MEMORY] > MOST_MEMORY_KIB:
-        wrong.append(f"{MEMORY}: {after[MEMORY]}, more than {MOST_MEMORY_KIB}")
+    after = endurance.held()
+    wrong = [*endurance.judged(), *judge(before, after)]
     print(f"{'hours':32} {(time.monotonic() - began) / 3600:.2f}")
     for what, count in sorted(endurance.counts.items()):
         print(f"{what:32} {count}")
