@@ -8,23 +8,30 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from fsapp.settings import Address
 from fsapp.web.routes import ROUTES, Parameter, Route
 from fsapp.web.server import WebServer
+from tests.switch.peer import wait_until
 
-from .serving import NotingDesk, Response, exchange, parsed, request
+from .hearing import LIMIT, Hall, Word, hall
+from .serving import ANN, NotingDesk, Response, exchange, parsed, request
 
 EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "150"))
 HTTP_CODES = {200, 400, 401, 404, 405, 408, 411, 413, 414, 417, 431, 501, 503, 505}
 """What the web layer may answer by itself: the refusals, and what HTTP alone can be wrong with."""
 ENDLESS = {"/events"}
-"""Streams are answered for as long as they are wanted: they have tests of their own."""
+"""Streams are answered for as long as they are wanted: only the head of the answer is read."""
+
+STREAM = next(route for route in ROUTES if route.path == "/events")
 
 NASTY = st.sampled_from(
     (
@@ -101,6 +108,23 @@ def requests(draw: st.DrawFn) -> tuple[bytes, Route | None]:
     return head + body, route if known else None
 
 
+@st.composite
+def stream_requests(draw: st.DrawFn) -> bytes:
+    """A request for the event stream, as bytes."""
+    methods = st.sampled_from(("POST", "PUT", "HEAD", "DELETE", "OPTIONS", "get"))
+    method = draw(st.just("GET") | st.just("GET") | st.just("GET") | methods)
+    query = as_form(draw(st.just([]) | st.just([]) | pairs(STREAM))).decode()
+    lines = [f"{method} /events{'?' + query if query else ''} HTTP/1.1", "Host: x"]
+    lines.append(f"Authorization: {draw(credentials())}")
+    right = st.integers(0, 9).map(str)
+    wrong = st.sampled_from(("-2", "9" * 30, "1_0", "0x1", "1.0", "+1")) | HEADER_TEXT
+    for _ in range(draw(st.sampled_from((0, 1, 1, 2)))):
+        lines.append(f"Last-Event-ID: {draw(right | right | wrong)}")
+    if draw(st.integers(0, 4)) == 0:
+        lines.append(f"{draw(names())}: {draw(HEADER_TEXT)}")
+    return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogatepass")
+
+
 def credentials() -> st.SearchStrategy[str]:
     good = st.sampled_from(("Bearer ann-token", "bearer  bob-token"))
     return good | good | good | st.sampled_from(("", "Bearer", "Basic eA==", "Bearer no"))
@@ -130,6 +154,17 @@ def answered(server: WebServer, sent: bytes) -> bytes:
         return exchange(server.address, sent)
     except (ConnectionResetError, BrokenPipeError):
         return b""
+
+
+def head_of(address: Address, sent: bytes) -> tuple[int, str]:
+    """Status and head of the answer; what comes behind it is left. 0: closed without a word."""
+    received = b""
+    with socket.create_connection(address, timeout=LIMIT) as connection, suppress(ConnectionError):
+        connection.sendall(sent)
+        while b"\r\n\r\n" not in received and (chunk := connection.recv(65536)):
+            received += chunk
+    head = received.partition(b"\r\n\r\n")[0].decode("latin-1")
+    return int(head.split()[1]) if head else 0, head
 
 
 def check(raw: bytes, desk: NotingDesk) -> Response | None:
@@ -205,6 +240,50 @@ def test_bytes_that_are_no_request_harm_nobody(
     assert troubles() == []
     good = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     assert parsed(exchange(server.address, good, half_close=False)).status == 200
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Hall]:
+    with hall() as made:
+        made.feed.say(*(Word(number) for number in range(1, 6)))
+        yield made
+
+
+def opens_or_refuses(stage: Hall, sent: bytes) -> int:
+    """A stream for who may have one, a document for everybody else; nothing stays open. The
+    status of the answer."""
+    status, head = head_of(stage.server.address, sent)
+    assert status in HTTP_CODES | {0}, head
+    assert "X-Injected" not in head
+    opened = "Content-Type: text/event-stream" in head
+    assert opened == (status == 200), head
+    if opened:
+        assert sent.startswith(b"GET "), head
+        assert b"ann-token" in sent or b"bob-token" in sent, head
+    wait_until(lambda: stage.streams.open == 0, "a stream that was left is open for ever")
+    return status
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(sent=stream_requests())
+def test_whoever_asks_for_events_gets_a_stream_or_one_document(
+    stage: Hall, troubles: Callable[[], list[str]], sent: bytes
+) -> None:
+    event(f"answered {opens_or_refuses(stage, sent)}")
+    assert troubles() == []
+
+
+def test_a_stream_for_a_wrong_token_is_noticed(
+    stage: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage.holders, "by_token", lambda _token: ANN)
+    with pytest.raises(AssertionError):
+        opens_or_refuses(stage, request("GET", "/events", token="no"))
 
 
 def test_an_answer_500_is_noticed(
