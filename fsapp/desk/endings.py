@@ -22,6 +22,7 @@ from fsapp.desk.fetches import Fetches
 from fsapp.desk.legs import Legs
 from fsapp.desk.music import Music
 from fsapp.switch import commands
+from fsapp.switch.channel import Reply
 
 __all__ = ["Endings"]
 
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 
 HUNG_UP = "NORMAL_CLEARING"
 """The cause of a leg whose phone was hung up by a person."""
+
+_ELSEWHERE = frozenset(state.value for state in State) - {State.SPEAKING.value}
+"""What a customer's channel says of itself who is in no conversation with an agent."""
 
 SILENT_SECONDS = 1.0
 """How long the result of a dialling that was cancelled may take to arrive."""
@@ -133,12 +137,34 @@ class Endings:
         if live.ending or _being_moved(live):
             return
         if cause == HUNG_UP:
-            self.end(turn, live)
+            self._hung_up_by_hand(turn, live)
             return
         log.warning("the agent's leg was lost (%s)", cause, extra=about(live))
         live.lost_leg = True
         self.settle(turn, live)
         self._board.clock.later(SETTLE_SECONDS, lambda: self._fetch(live))
+
+    def _hung_up_by_hand(self, turn: Turn, live: LiveCall) -> None:
+        """A conversation that is only known from its row may have been put on hold, transferred or
+        lost just before the crash, and its leg be ending for that: her channel tells."""
+        way = self._context.control.connection
+        if not live.restored or way is None:
+            self.end(turn, live)
+            return
+        ask = commands.api_get(live.call.id, "fsapp_state")
+        turn.post(way, ask, on_reply=lambda reply: self._told(live, reply))
+
+    def _told(self, live: LiveCall, reply: Reply) -> None:
+        """What her channel is in. If not in a conversation, or if nobody can say, she comes back
+        through the dialplan, and it is read then what became of her (arrivals.py)."""
+        with self._board.turn() as turn:
+            over = live.leg is not None or live.ending or not live.restored
+            if over or live.call.state is not State.SPEAKING or reply.lost:
+                return
+            if reply.text.strip() in _ELSEWHERE:
+                log.warning("her channel is %s: kept", reply.text.strip(), extra=about(live))
+            else:
+                self.end(turn, live)
 
     def _fetch(self, live: LiveCall) -> None:
         """A customer who did not come back by herself is sent to the return point."""

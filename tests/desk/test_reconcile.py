@@ -357,6 +357,50 @@ def test_a_transfer_that_nobody_wrote_down_is_one(rig: Rig) -> None:
     rig.check()
 
 
+def ends_before_the_first_look(rig: Rig, leg_of_hers: str, state: str) -> None:
+    """After the crash her leg's end is heard of first; her channel says what it is in."""
+    rig.crashes()
+    rig.told_by_control(leg_of_hers, "CHANNEL_HANGUP_COMPLETE", cause="NORMAL_CLEARING")
+    assert rig.control.heard("uuid_kill") == 0
+    rig.control.answer(f"uuid_getvar {CALLER} fsapp_state", state)
+
+
+@pytest.mark.parametrize("state", ["parked", "transferred", "queued"])
+def test_who_was_taken_out_of_her_conversation_just_before_the_crash_is_not_hung_up(
+    rig: Rig, state: str
+) -> None:
+    """Her row still says speaking, and the leg ended because it was of no more use."""
+    rig.connects(CALLER)
+    own = rig.talk()
+    ends_before_the_first_look(rig, own, state)
+    assert rig.control.heard(f"uuid_kill {CALLER}") == 0
+    hers = {"fsapp_state": state, "fsapp_owner": "ann"}
+    rig.connects(CALLER, "fsapp_return", {**hers, "last_bridge_hangup_cause": ""})
+    rig.clock.advance(10)
+    wanted = {"parked": "ann parked", "transferred": "queue", "queued": "queue"}[state]
+    assert rig.place() == wanted
+    rig.check()
+
+
+@pytest.mark.parametrize("state", ["speaking", "_undef_"])
+def test_an_agent_who_hangs_up_right_after_the_crash_ends_her_call(rig: Rig, state: str) -> None:
+    rig.connects(CALLER)
+    own = rig.talk()
+    ends_before_the_first_look(rig, own, state)
+    rig.control.expect(f"uuid_kill {CALLER}")
+
+
+def test_who_cannot_be_asked_after_is_not_hung_up(rig: Rig) -> None:
+    rig.connects(CALLER)
+    own = rig.talk()
+    rig.crashes()
+    rig.told_by_control(own, "CHANNEL_HANGUP_COMPLETE", cause="NORMAL_CLEARING")
+    control = rig.control
+    rig.switch_goes()
+    assert control.heard("uuid_kill") == 0
+    assert rig.live().state is State.SPEAKING
+
+
 def test_a_row_older_than_the_conversation_is_corrected(rig: Rig) -> None:
     rig.connects(CALLER)
     rig.crashes()
