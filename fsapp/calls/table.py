@@ -23,6 +23,7 @@ from fsapp.calls.outcome import outcome, waited
 __all__ = [
     "EVENTS",
     "FOR_EVER",
+    "LEAVING",
     "TABLE",
     "Facts",
     "Happening",
@@ -162,6 +163,12 @@ TABLE: dict[tuple[State, Happening], Step] = {
     (_S.TRANSFERRED, _H.QUEUE): Step(_S.QUEUED, ("queue_join",)),
     (_S.TRANSFERRED, _H.HANGUP): Step(_S.HUNGUP, ("call_hangup",)),
 }
+
+LEAVING: dict[State, tuple[str, ...]] = {
+    _S.QUEUED: ("queue_leave",),
+    _S.PARKED: ("call_unpark",),
+}
+"""What is told before the event that takes a call out of these states, whichever it is."""
 
 
 def happen(call: Call, happening: Happening, facts: Facts) -> tuple[Call, tuple[str, ...]]:

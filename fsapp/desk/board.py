@@ -21,7 +21,7 @@ from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
 from fsapp.calls.guard import Situation
 from fsapp.calls.refusals import Refusal
-from fsapp.calls.table import FOR_EVER, Facts, Happening, Limits, UnknownTransition, happen
+from fsapp.calls.table import FOR_EVER, LEAVING, Facts, Happening, Limits, UnknownTransition, happen
 from fsapp.desk.about import about
 from fsapp.desk.clock import Clock
 from fsapp.desk.lines import Lines
@@ -200,7 +200,10 @@ class Board:
         self.replace(live, self.limits.applied(call, self.clock.now()))
         self.watch(live)
         turn.agents.update(who for who in (before.assigned_to, call.assigned_to) if who)
-        live.written = self._store.record(live.call, [self._event("call_state", live.call)])
+        names = (*LEAVING.get(before.state, ()), "call_state")
+        live.written = self._store.record(
+            live.call, [self._event(name, live.call) for name in names]
+        )
 
     def remember_ended(self, call_ids: Iterable[str]) -> None:
         """Calls that ended under an earlier process: see :meth:`has_ended`."""

@@ -406,6 +406,8 @@ def test_a_row_older_than_the_conversation_is_corrected(rig: Rig) -> None:
     rig.crashes()
     rig.sees(customer(LEG, fsapp_state="speaking", fsapp_owner="bob"), leg(CALLER, "bob"))
     assert rig.place() == "bob speaking"
+    told = [name for name in rig.events() if name != "agent_state"]
+    assert told == ["call_offer", "queue_join", "queue_leave", "call_state"]
     assert rig.live().handled_by == ("bob",)
     assert rig.agent_state(BOB) == "speaking"
     rig.check()

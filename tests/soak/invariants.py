@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fsapp.calls.call import Call, State, queue_key
-from fsapp.calls.table import TABLE, Step
+from fsapp.calls.table import LEAVING, TABLE, Step
 
 __all__ = ["CHECKS", "Answered", "Check", "Logged", "Picture", "Seen", "violations"]
 
@@ -314,7 +314,7 @@ def _off_the_path(story: list[Logged]) -> str | None:
     while place < len(story):
         if locked and story[place].name == "call_unlock":
             place, locked = place + 1, False
-        step = _step(state, story[place:])
+        step = _step(state, story[place:]) or _correction(state, story[place:])
         if step is None:
             return f"nothing leads from {state} by {story[place].name} (event {place})"
         locked = step.events == ("call_lock",) or locked
@@ -333,6 +333,16 @@ def _step(state: State, ahead: list[Logged]) -> Step | None:
         and all(event.document["state"] == step.state for event in ahead[: len(step.events)])
     ]
     return fitting[0] if fitting else None
+
+
+def _correction(state: State, ahead: list[Logged]) -> Step | None:
+    """After a crash FreeSWITCH is believed: two are joined of whom the rows say something else."""
+    names = (*LEAVING.get(state, ()), "call_state")
+    told = ahead[: len(names)]
+    joined = {event.document["state"] for event in told} & {State.SPEAKING, State.TRANSFERRED}
+    if tuple(event.name for event in told) != names or len(joined) != 1 or state in joined:
+        return None
+    return Step(State(joined.pop()), names)
 
 
 EXPLAINED = {
