@@ -27,6 +27,7 @@ __all__ = [
     "present",
     "rebuilt",
     "speaking",
+    "was_sent_on",
 ]
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
@@ -83,6 +84,13 @@ def is_customer(channel: Channel) -> bool:
     variables = channel.variables
     own = variables.get("fsapp_call") in (None, "", channel.uuid)
     return bool(variables.get("fsapp_state")) and own and not variables.get("fsapp_agent")
+
+
+def was_sent_on(channel: Channel) -> bool:
+    """Whether the channel, known as a call of ours, was taken out of the queue to a dialplan
+    destination: nothing on it leads back, and it is in no state of ours (forgotten.py)."""
+    variables = channel.variables
+    return variables.get("socket_resume") == "false" and not variables.get("fsapp_state")
 
 
 def first_seen(channel: Channel, now: float, default_context: str) -> Call:

@@ -28,7 +28,7 @@ from fsapp.desk.bridges import conversation_variables
 from fsapp.desk.context import Context
 from fsapp.desk.endings import Endings
 from fsapp.desk.fetches import Fetches
-from fsapp.desk.kept import app_of, is_customer, parked_at, rebuilt
+from fsapp.desk.kept import app_of, is_customer, parked_at, rebuilt, was_sent_on
 from fsapp.desk.legs import Legs
 from fsapp.desk.restore import take_in_leg
 from fsapp.desk.transfers import TOGETHER
@@ -209,7 +209,10 @@ class _Comparison:
     def _of_call(self, live: LiveCall, channel: Channel) -> None:
         live.answered = live.answered or channel.answered
         other = self._partner(channel)
-        if other is None:
+        if live.call.state is State.QUEUED and was_sent_on(channel):
+            self._board.happen(self._turn, live, Happening.OVERFLOW)
+            self._found["sent on, and not on record so"] += 1
+        elif other is None:
             self._apart(live, channel)
         elif _under_way(live):
             return

@@ -401,6 +401,21 @@ def test_who_cannot_be_asked_after_is_not_hung_up(rig: Rig) -> None:
     assert rig.live().state is State.SPEAKING
 
 
+@pytest.mark.parametrize("partner", ["", "voicemail"])
+def test_who_was_sent_on_and_is_not_on_record_so_stays_where_she_is(
+    rig: Rig, said: Said, partner: str
+) -> None:
+    """The app was killed before the overflow was written down."""
+    rig.connects(CALLER)
+    rig.crashes()
+    rig.sees(customer(partner, fsapp_state="", socket_resume="false"))
+    assert rig.place() == "nobody transferred"
+    assert rig.live().overflowed_at is not None
+    assert rig.control.heard("uuid_transfer") == 0
+    assert said()[0] == "1 sent on, and not on record so"
+    rig.check()
+
+
 def test_a_row_older_than_the_conversation_is_corrected(rig: Rig) -> None:
     rig.connects(CALLER)
     rig.crashes()
