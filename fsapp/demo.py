@@ -12,6 +12,7 @@ import logging
 import os
 import random
 import signal
+import socket
 import sqlite3
 import sys
 import tempfile
@@ -26,7 +27,7 @@ from fsapp import shipped
 from fsapp.calls.agent import Agent
 from fsapp.lab.switch import Caller, LabSwitch
 from fsapp.service import CannotStart, Service
-from fsapp.settings import Database, Metrics, Settings, load
+from fsapp.settings import Address, Database, Metrics, Settings, load
 from fsapp.store.contacts import Contact
 from fsapp.store.organizations import Organization
 
@@ -129,6 +130,7 @@ def run(duration: float | None, calls_per_minute: float) -> int:
             settings = replace(given, database=Database(path=Path(folder) / "fsapp.db"))
             if given.metrics == Metrics():
                 settings = replace(settings, metrics=Metrics(allow=given.outbound.allow))
+            settings = _beside_others(settings)
             with _desk(settings) as (switch, service):
                 _introduce(service)
                 deadline = time.monotonic() + (float("inf") if duration is None else duration)
@@ -138,6 +140,28 @@ def run(duration: float | None, calls_per_minute: float) -> int:
             return 1
     _say("The demo is over.")
     return 0
+
+
+def _beside_others(settings: Settings) -> Settings:
+    """Where nobody has chosen an address and the usual one is taken, by a FreeSWITCH or another
+    demo, a free port takes its place."""
+    usual = Settings()
+    http, outbound, control = settings.http, settings.outbound, settings.control
+    if http.listen == usual.http.listen:
+        http = replace(http, listen=_free(http.listen))
+    if outbound == usual.outbound:
+        listen = _free(outbound.listen)
+        outbound = replace(outbound, listen=listen, advertise=listen)
+    if control.address == usual.control.address:
+        control = replace(control, address=_free(control.address))
+    return replace(settings, http=http, outbound=outbound, control=control)
+
+
+def _free(address: Address) -> Address:
+    for port in (address.port, 0):
+        with contextlib.suppress(OSError), socket.create_server((address.host, port)) as probe:
+            return Address(address.host, probe.getsockname()[1])
+    return address
 
 
 @contextlib.contextmanager

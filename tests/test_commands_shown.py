@@ -248,7 +248,7 @@ PLACES: dict[tuple[str, str], Scene | Why | Elsewhere] = {
     ("docs/operations.md", USERADD): as_a_service,
     ("docs/operations.md", f"runuser -u fsapp -- fsapp agent list --config {CONFIG}"): as_a_service,
     ("docs/operations.md", BACKUP): as_a_service,
-    ("docs/upgrade.md", "cd /opt/fsapp"): Why(
+    ("docs/upgrade.md", "cd /opt/fsapp &&"): Why(
         "fetches another fsapp and restarts the machine's own"
     ),
     ("docs/upgrade.md", "systemctl stop fsapp"): and_back,
@@ -309,7 +309,7 @@ NOT_TYPED = [SHOWN[key] for key, place in PLACES.items() if isinstance(place, Wh
 def test_what_is_not_typed_exists_at_least(block: Block) -> None:
     """Make's targets, and the options of our own programs."""
     for line in block.text.splitlines():
-        command = re.sub(r"^(\w+=\S+ )*|\s*#.*$", "", line)
+        command = re.sub(r"^(\w+=\S+ )*|\s*(#.*|&&)$", "", line)
         if command.startswith("make "):
             subprocess.run(
                 ["make", "-n", *command.split()[1:]], cwd=ROOT, check=True, capture_output=True

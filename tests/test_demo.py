@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from fsapp import demo as demo_module
+from fsapp.settings import Address, Control, Http, Outbound, Settings
 from fsapp.web.routes import ROUTES
 from tests.ports import free_address
 
@@ -90,3 +93,23 @@ def test_a_curl_line_is_printed_for_every_verb(demo: subprocess.Popen[str]) -> N
     line = r"^ +desk (?:-X POST |-N )?\"http://[^/]+(/[a-zA-Z/]+)[?\"]"
     lines = re.findall(line, said, re.MULTILINE)
     assert sorted(lines) == sorted(asked)
+
+
+def test_it_makes_room_for_a_freeswitch_or_another_demo_that_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only where nobody has chosen the address."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = Address("127.0.0.1", taken.getsockname()[1])
+        everywhere = Settings(
+            http=Http(listen=address),
+            outbound=Outbound(listen=address),
+            control=Control(address=address),
+        )
+        assert demo_module._beside_others(everywhere) == everywhere
+        monkeypatch.setattr(demo_module, "Settings", lambda: everywhere)
+        made = demo_module._beside_others(everywhere)
+    found = {made.http.listen.port, made.outbound.listen.port, made.control.address.port}
+    assert address.port not in found
+    assert len(found) == 3
+    assert made.outbound.advertise == made.outbound.listen

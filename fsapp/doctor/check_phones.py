@@ -14,6 +14,8 @@ from fsapp.switch.commands import BadArgument
 __all__ = ["phones", "ring"]
 
 RING_SECONDS = 5
+NO_PHONE = "user/0"
+"""Who only looks on has this for a phone (docs/cli.md)."""
 _USER = re.compile(r"user/([\w.+-]+)(?:@([\w.-]+))?")
 
 
@@ -26,7 +28,10 @@ def phones(deployment: Deployment) -> Iterator[Finding]:
         mend = "fsapp agent add ID --name N --phone user/1000"
         yield problem("phones", "There are no agents.", mend)
     for agent in deployment.agents:
-        yield _phone(deployment, agent)
+        if agent.phone == NO_PHONE:
+            yield good("phones", f"{agent.id} has no phone ({NO_PHONE}) and only looks on.")
+        else:
+            yield _phone(deployment, agent)
 
 
 def _phone(deployment: Deployment, agent: Agent) -> Finding:
@@ -51,6 +56,8 @@ def _phone(deployment: Deployment, agent: Agent) -> Finding:
 def ring(deployment: Deployment) -> Iterator[Finding]:
     """Rings every agent's phone for a moment, one after the other: until it says that it rings."""
     for agent in deployment.agents or ():
+        if agent.phone == NO_PHONE:
+            continue
         whose = f"{agent.id}'s phone {agent.phone}"
         try:
             command = commands.api_ring(agent.phone, RING_SECONDS)

@@ -1,5 +1,7 @@
 """`fsapp doctor` on a right deployment finds nothing to blame, and disturbs nobody unasked."""
 
+from fsapp.calls.agent import Agent
+
 from .doctor_stage import Report, Stage
 from .switches.base import EventSocketSwitch
 from .wait import wait_until
@@ -61,6 +63,20 @@ def test_phones_are_rung_for_a_moment_when_asked_for(stage: Stage):
             lambda extension=extension: not stage.switch.phone(extension).legs(),
             promise=f"{extension} has stopped",
         )
+
+
+def test_who_only_looks_on_needs_no_phone(stage: Stage):
+    """As docs/cli.md and docs/console.md add an operator and a wallboard."""
+    with stage.agents() as agents:
+        agents.add(Agent("wall", "Wallboard", "user/0", role="supervisor"))
+    try:
+        report = stage.examined("--no-call", "--ring-phones")
+    finally:
+        with stage.agents() as agents:
+            agents.remove("wall")
+    assert report.blamed == []
+    assert "wall has no phone (user/0) and only looks on." in report.of("phones")
+    assert len(report.of("ring")) == 2
 
 
 def test_people_get_sentences_and_what_to_do(stage: Stage):
