@@ -108,16 +108,19 @@ class Context:
         doomed: bool = False,
         tries: int = KILL_TRIES,
         heard: Callable[[], None] = lambda: None,
+        still: Callable[[], bool] = lambda: True,
     ) -> None:
         """Hangs a channel up. One that is just being dialled may not be there yet: tries again,
         a ``doomed`` one also when nobody here knows it any more. A command that was lost with its
-        connection is given again in any case. ``heard`` is called when FreeSWITCH has answered."""
+        connection is given again if it is ``still`` wanted. ``heard`` is called when FreeSWITCH has
+        answered."""
         connection = way if way is not None and not way.closed else self.control.connection
 
         def again(*, lost: bool = False) -> None:
             with self.board.turn() as later:
-                if tries > 1 and (doomed or lost or self._known(uuid)):
-                    self.kill(later, uuid, way, cause, doomed=doomed, tries=tries - 1)
+                if tries > 1 and still() and (doomed or lost or self._known(uuid)):
+                    left = tries - 1
+                    self.kill(later, uuid, way, cause, doomed=doomed, tries=left, still=still)
 
         def replied(reply: Reply) -> None:
             if not reply.lost:

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 HUNG_UP = "NORMAL_CLEARING"
 """The cause of a leg whose phone was hung up by a person."""
 
+RELEASED = "released by fsapp"
+
 _ELSEWHERE = frozenset(state.value for state in State) - {State.SPEAKING.value}
 """What a customer's channel says of itself who is in no conversation with an agent."""
 
@@ -118,7 +120,9 @@ class Endings:
             live.leg = None
             self.end(turn, live)
         else:
-            self.conversation_lost(turn, live, cause)
+            # Given up, and joined all the same before FreeSWITCH heard of that: no hand of hers.
+            ours = cause == HUNG_UP and self._legs.was_released(leg)
+            self.conversation_lost(turn, live, RELEASED if ours else cause)
 
     def settle(self, turn: Turn, live: LiveCall) -> None:
         """Customer and leg are no longer bridged: is it over, and whose doing was it?"""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import uuid
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from fsapp.calls.call import Call
@@ -42,6 +43,9 @@ NO_ANSWER = "NO_ANSWER"
 UNHEARD = "NO_WORD_FROM_FREESWITCH"
 """The cause of a leg of which FreeSWITCH did not say in time what became of it."""
 
+MOST_RELEASED = 1000
+"""So many legs that were told to end are remembered."""
+
 PARK_SECONDS = 1.0
 """How long FreeSWITCH may take to say that a leg has left its bridge."""
 
@@ -62,6 +66,7 @@ class Legs:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._board = context.board
+        self._released: OrderedDict[str, None] = OrderedDict()
         self.lost: Callable[[Turn, Leg, str], None] = lambda _turn, _leg, _cause: None
         self.silent: Callable[[], None] = lambda: None
         self.ready: Callable[[Turn, Leg], None] = lambda _turn, _leg: None
@@ -169,9 +174,18 @@ class Legs:
         if leg is None or leg.phase is LegPhase.GONE:
             return
         leg.unwanted = True
+        self._released[leg.uuid] = None
+        if len(self._released) > MOST_RELEASED:
+            self._released.popitem(last=False)
         # The control connection first: a caller's own may just be closing with the caller.
         way = self._context.control.connection or leg.connection
-        self._context.kill(turn, leg.uuid, way, cause, heard=lambda: _heard(leg))
+        # FreeSWITCH may have joined it all the same, and whoever speaks now speaks on.
+        still = lambda: self._board.legs.get(leg.uuid, leg).unwanted  # noqa: E731
+        self._context.kill(turn, leg.uuid, way, cause, heard=lambda: _heard(leg), still=still)
+
+    def was_released(self, leg: Leg) -> bool:
+        """Whether fsapp itself has told FreeSWITCH to hang it up: nobody has put it down."""
+        return leg.uuid in self._released
 
     def gone(self, turn: Turn, leg: Leg, cause: str) -> None:
         """The leg has ended, or never came to be."""

@@ -52,6 +52,7 @@ def take_in_leg(board: Board, live: LiveCall, agent: Agent, uuid: str) -> Leg:
     """The agent's leg of a conversation that goes on without us."""
     leg = board.legs.get(uuid) or Leg(uuid, agent, job="")
     leg.phase, leg.live, leg.alone_since = LegPhase.BRIDGED, live, board.clock.now()
+    leg.unwanted = False
     live.leg = leg
     board.legs[uuid] = leg
     board.status(agent).leg = leg

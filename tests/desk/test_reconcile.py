@@ -401,6 +401,44 @@ def test_who_cannot_be_asked_after_is_not_hung_up(rig: Rig) -> None:
     assert rig.live().state is State.SPEAKING
 
 
+def given_up_and_joined_all_the_same(rig: Rig) -> str:
+    """The bridge is not heard of in time, her leg is released by a command that is lost with the
+    connection, and then both are seen to speak with each other; answers the leg."""
+    line = rig.connects(CALLER)
+    rig.ask(ANN, "call/pickup", call_id=CALLER)
+    own = rig.rings(line)
+    rig.answers(own)
+    rig.lines[CALLER].answer(f"uuid_bridge {CALLER} {own}")
+    rig.clock.advance(30)
+    rig.control.expect(f"uuid_kill {own}")
+    rig.switch_goes()
+    rig.switch_comes()
+    hers = {"fsapp_state": "speaking", "fsapp_owner": "ann"}
+    for line in (rig.lines[CALLER], rig.lines[own]):
+        rig.lost(line)
+    rig.sees(customer(own, **hers), leg(CALLER, uuid=own))
+    assert rig.place() == "ann speaking"
+    return own
+
+
+def test_a_leg_that_was_given_up_and_speaks_all_the_same_is_not_told_to_end_again(
+    rig: Rig,
+) -> None:
+    own = given_up_and_joined_all_the_same(rig)
+    rig.clock.advance(10)
+    assert rig.control.heard(f"uuid_kill {own}") == 0
+    assert rig.place() == "ann speaking"
+
+
+def test_nor_is_its_end_taken_for_her_hanging_up(rig: Rig) -> None:
+    """FreeSWITCH may have heard of it after all."""
+    own = given_up_and_joined_all_the_same(rig)
+    rig.told_by_control(own, "CHANNEL_HANGUP_COMPLETE", cause="NORMAL_CLEARING")
+    assert rig.control.heard(f"uuid_kill {CALLER}") == 0
+    rig.clock.advance(3)
+    assert rig.place() == "queue"
+
+
 @pytest.mark.parametrize("partner", ["", "voicemail"])
 def test_who_was_sent_on_and_is_not_on_record_so_stays_where_she_is(
     rig: Rig, said: Said, partner: str
