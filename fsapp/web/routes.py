@@ -256,6 +256,8 @@ ROUTES: tuple[Route, ...] = (
             *_LIVE,
             refusals.nothing_to_park,
             refusals.agent_busy,
+            # Her leg was lost just as the call was being put on hold.
+            refusals.phone_unavailable,
             refusals.wrong_state,
             *_WORKS,
         ),
