@@ -49,6 +49,9 @@ class Transfers:
         """Joins ``source`` (parked) with ``destination`` (spoken with)."""
         source.partner, destination.partner = destination, source
         source.request = destination.request = request
+        # From here on her conversation is no longer only known from a row: should it come apart
+        # and nothing come of the transfer, that is why, and the two are joined again.
+        destination.restored = False
         turn.agents.add(request.agent.id)
         way = self._context.way_to(source)
         if way is None:

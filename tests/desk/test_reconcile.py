@@ -439,6 +439,28 @@ def test_nor_is_its_end_taken_for_her_hanging_up(rig: Rig) -> None:
     assert rig.place() == "queue"
 
 
+def test_a_transfer_right_after_the_crash_whose_source_hangs_up_parts_nobody(rig: Rig) -> None:
+    """The callee comes back from a bridge that has ended with the source's cause."""
+    rig.connects(CALLER)
+    own = rig.talk()
+    rig.park(own)
+    callee, _ = rig.speak_outbound(leg=own)
+    rig.crashes()
+    source = rig.returns()
+    speaking = {"fsapp_state": "speaking", "fsapp_owner": "ann", "fsapp_call": callee}
+    rig.sees(customer(own, callee, **speaking), leg(callee, uuid=own))
+    asked = rig.ask(ANN, "call/transfer", source=CALLER)
+    source.answer(f"uuid_bridge {CALLER} {callee}")
+    rig.told_by_control(own, "CHANNEL_PARK", state="CS_PARK")
+    rig.hangs_up(CALLER)
+    asked.refusal()
+    line = rig.connects(callee, "fsapp_return", {"last_bridge_hangup_cause": "NORMAL_CLEARING"})
+    line.answer(f"uuid_bridge {callee} {own}")
+    rig.bridged(callee, own)
+    assert rig.place(callee) == "ann speaking"
+    rig.check()
+
+
 @pytest.mark.parametrize("partner", ["", "voicemail"])
 def test_who_was_sent_on_and_is_not_on_record_so_stays_where_she_is(
     rig: Rig, said: Said, partner: str

@@ -161,6 +161,28 @@ def test_a_conversation_is_parted_only_by_what_was_asked_for_then(
     assert len(conversations_cut(ledger, witness)) == cut
 
 
+@pytest.mark.parametrize(
+    ("asked", "again", "cut"),
+    [
+        (("transfer", 400), 100.4, 0),
+        (("transfer", 400), 101.5, 1),
+        (("transfer", 400), None, 1),
+        (("transfer", 404), 100.4, 1),
+        (("park", 400), 100.4, 1),
+    ],
+)
+def test_a_transfer_that_comes_to_nothing_may_part_two_who_are_put_together_again(
+    ledger: Ledger, witness: Witness, asked: tuple[str, int], again: float | None, cut: int
+):
+    calls_in(ledger, witness, "c", ended=None)
+    speaks(witness, "c", "her leg")
+    verb, code = asked
+    asks(ledger, verb, "c", (99.9, 100.1, code))
+    if again is not None:
+        witness.conversations.append(Conversation(frozenset({"c", "her leg"}), again))
+    assert len(conversations_cut(ledger, witness)) == cut
+
+
 def test_a_pickup_parts_nobody(ledger: Ledger, witness: Witness):
     calls_in(ledger, witness, "c", ended=None)
     speaks(witness, "c", "her leg")

@@ -3,7 +3,9 @@
 The law of this file: only what was done at that very time, to that very call, excuses anything. A
 caller may end when she hung up herself, when a hangup of her call was under way and was carried out
 or cut off, or when the other customer she had been transferred to ended so. A request that was
-refused, or made at another time, excuses nobody.
+refused, or made at another time, excuses nobody. One thing is no end of a conversation: FreeSWITCH
+parts two for a transfer whose other customer hangs up at that moment; they must be put together
+again at once.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,6 +38,9 @@ LEAVES = 5.0
 
 TOGETHER = 2.0
 """How long after one of two transferred customers the other may end."""
+
+AGAIN = 1.0
+"""How long two may be apart for a transfer that came to nothing."""
 
 PARTS = ("park", "transfer", "hangup")
 
@@ -75,7 +80,9 @@ def conversations_cut(ledger: Ledger, witness: Witness) -> list[str]:
         f"{sorted(one.channels)} after {(one.ended or 0) - one.began:.1f} s "
         f"({_near(ledger, one.channels & known, one.ended or 0)})"
         for one in ended
-        if one.channels & known and not _parted_on_purpose(one, ledger, known)
+        if one.channels & known
+        and not _parted_on_purpose(one, ledger, known)
+        and not _put_together_again(one, ledger, witness)
     ]
 
 
@@ -164,6 +171,22 @@ def _parted_on_purpose(one: Conversation, ledger: Ledger, known: set[str]) -> bo
     verbs = PARTS if len(theirs) == 1 else ("hangup",)
     return any(
         _left(call, one.ended, ledger) or _asked(call, verbs, one.ended, ledger) for call in theirs
+    )
+
+
+def _put_together_again(one: Conversation, ledger: Ledger, witness: Witness) -> bool:
+    assert one.ended is not None
+    transfers = (
+        asked
+        for call in one.channels
+        for asked in ledger.asked.get(call, ())
+        if asked.verb == "transfer" and asked.code == 400
+    )
+    if not any(asked.began - CLOCKS <= one.ended <= asked.ended + CLOCKS for asked in transfers):
+        return False
+    return any(
+        again.channels == one.channels and 0 <= again.began - one.ended <= AGAIN
+        for again in witness.conversations
     )
 
 
