@@ -9,6 +9,7 @@ is kept until then. Values are never repeated in an answer: one of them is a tok
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
@@ -92,6 +93,15 @@ class _Number(str):
     __slots__ = ()
 
 
+_WHOLE = re.compile(r"(-?[0-9]+)\.0+")
+
+
+def _fraction(text: str) -> _Number:
+    """JSON knows one kind of number: 3.0 is the whole number 3 to JSON Schema, too."""
+    whole = _WHOLE.fullmatch(text)
+    return _Number(whole[1] if whole else text)
+
+
 class _Object(list[tuple[str, object]]):
     """A JSON object; unlike a dict it can say that a name stood there twice."""
 
@@ -106,7 +116,7 @@ def _from_json(raw: bytes) -> _Read:
             raw.decode(),
             object_pairs_hook=_Object,
             parse_int=_Number,
-            parse_float=_Number,
+            parse_float=_fraction,
             parse_constant=_no_constant,
         )
     except (ValueError, RecursionError):
