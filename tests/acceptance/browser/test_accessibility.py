@@ -57,11 +57,12 @@ def picture(console: Console, directory: Path, view: str) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/wallboard"])
 def test_signing_in(opens: Opens, anna: Agent, path: str, assert_accessible: Looks):
+    page = path.strip("/") or "console"
     console = opens(anna, path).goes_there()
-    assert_accessible(console, "sign-in")
+    assert_accessible(console, f"{page}, sign-in")
     console.types("wrong").presses("Enter")
     expect(console.page.get_by_role("alert").first).not_to_be_empty()
-    assert_accessible(console, "sign-in refused")
+    assert_accessible(console, f"{page}, sign-in refused")
 
 
 def test_the_console_idle_and_its_dialogs(opens: Opens, anna: Agent, assert_accessible: Looks):
