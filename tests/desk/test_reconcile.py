@@ -398,6 +398,7 @@ def test_who_cannot_be_asked_after_is_not_hung_up(rig: Rig) -> None:
     control = rig.control
     rig.switch_goes()
     assert control.heard("uuid_kill") == 0
+    assert not rig.board.calls[CALLER].ending
     assert rig.live().state is State.SPEAKING
 
 
