@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
@@ -14,6 +13,9 @@ from hypothesis import strategies as st
 
 from fsapp import logs as module
 from fsapp.logs import FORMATS, start_log
+from tests.root_logger import root_logger  # noqa: F401
+
+pytestmark = pytest.mark.usefixtures("root_logger")
 
 LOG = logging.getLogger("test")
 STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}"
@@ -49,15 +51,6 @@ class Noting(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(self.format(record).partition(" INFO ")[2])
-
-
-@pytest.fixture(autouse=True)
-def _root(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    root = logging.getLogger()
-    level = root.level
-    monkeypatch.setattr(root, "handlers", [])
-    yield
-    root.setLevel(level)
 
 
 def test_what_is_left_is_written_at_the_end_in_order() -> None:

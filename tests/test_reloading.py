@@ -25,7 +25,10 @@ from fsapp.reloading import Reloading, Source, differing, taken
 from fsapp.service import Service
 from fsapp.settings import TABLE, Row, Settings
 from tests.ports import free_address
+from tests.root_logger import root_logger  # noqa: F401
 from tests.switch.peer import wait_until
+
+pytestmark = pytest.mark.usefixtures("root_logger")
 
 LIVE = [row for row in TABLE if row.live]
 LIMIT = 20.0
@@ -83,16 +86,7 @@ class Stage:
 
 
 @pytest.fixture
-def _root(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    root = logging.getLogger()
-    level = root.level
-    monkeypatch.setattr(root, "handlers", [])
-    yield
-    root.setLevel(level)
-
-
-@pytest.fixture
-def stage(_root: None, tmp_path: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path) -> Iterator[Stage]:
     stage = Stage(tmp_path)
     yield stage
     stage.stop()
