@@ -1,7 +1,7 @@
 """Builds and wires everything; the only place that does.
 
 Threads and who stops them: the listener's and its connections' (``Listener.stop``), the control
-connection's (``Control.stop``), the timers' (``SystemClock.stop``), the database writer's
+connection's two (``Control.stop``), the timers' (``SystemClock.stop``), the database writer's
 (``Database.close``), the web server's (``Server.stop``), the event streams' (``Streams.stop``).
 """
 

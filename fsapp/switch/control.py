@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -63,6 +64,7 @@ class Control:
         self._stopping = threading.Event()
         self._failure: str | None = f"FreeSWITCH at {self._where} was not asked yet"
         self._thread: threading.Thread | None = None
+        self._doubting: threading.Thread | None = None
 
     @property
     def connection(self) -> Connection | None:
@@ -107,12 +109,15 @@ class Control:
         self._thread.start()
 
     def stop(self, limit: float = 2.0) -> None:
+        """Ends both threads; returns at most ``limit`` seconds from now."""
+        deadline = time.monotonic() + limit
         self._stopping.set()
         connection = self._connection
         if connection is not None:
             connection.close()
-        if self._thread is not None:
-            self._thread.join(limit)
+        for thread in (self._thread, self._doubting):
+            if thread is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def _serve(self, handler: Handler, came_up: Callable[[], None]) -> None:
         pause = FIRST_PAUSE
@@ -195,8 +200,13 @@ class Control:
         return pulse is not None and pulse.silent and self._connection is connection
 
     def _aside(self, action: Callable[[], None]) -> None:
-        """``action`` may wait: neither the clock nor who receives waits for it."""
-        threading.Thread(target=action, name="control-doubt", daemon=True).start()
+        """``action`` may wait: neither the clock nor who receives waits for it.
+
+        One at a time: the next look is arranged when it is done.
+        """
+        if not self._stopping.is_set():
+            self._doubting = threading.Thread(target=action, name="control-doubt", daemon=True)
+            self._doubting.start()
 
     def _compare(self, connection: Connection | None) -> None:
         """FreeSWITCH that answers another connection has a command's time to answer this one."""

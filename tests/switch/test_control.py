@@ -325,6 +325,11 @@ def test_a_silent_connection_that_ends_is_replaced(switch: EventSocket) -> None:
     controlled.control.stop()
 
 
+def names() -> set[str]:
+    """Of the threads there are."""
+    return {thread.name for thread in threading.enumerate()}
+
+
 def doubted(controlled: Controlled, switch: EventSocket) -> None:
     """It has been silent for so long that FreeSWITCH is asked on another connection."""
     silent(controlled, switch)
@@ -352,7 +357,6 @@ def test_a_connection_that_leads_nowhere_is_left_for_another(switch: EventSocket
 def test_a_connection_that_answers_after_all_is_kept(switch: EventSocket) -> None:
     controlled = Controlled(switch.address)
     doubted(controlled, switch)
-    names = lambda: {thread.name for thread in threading.enumerate()}  # noqa: E731
     wait_until(lambda: "control-doubt" not in names(), "it asks for ever")
     switch.admitted[0].go_on()
     controlled.wait_up(2)
@@ -382,6 +386,34 @@ def test_a_stopped_switch_keeps_its_connection_however_long_it_is_stopped(
     controlled.wait_up(2)
     assert controlled.handler.ended == []
     controlled.control.stop()
+
+
+def test_stop_waits_for_the_other_connection_on_which_it_asks(
+    switch: EventSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login, "LIMIT_SECONDS", 0.2)
+    controlled = Controlled(switch.address)
+    controlled.wait_up()
+    switch.greets.clear()
+    doubted(controlled, switch)
+    controlled.control.stop()
+    left = names()
+    switch.greets.set()
+    switch.admitted[0].go_on()
+    assert "control-doubt" not in left
+
+
+def test_it_asks_on_no_other_connection_once_it_was_stopped(switch: EventSocket) -> None:
+    controlled = Controlled(switch.address)
+    silent(controlled, switch)
+    switch.greets.clear()
+    controlled.control._stopping.set()
+    controlled.clock.advance(DOUBT_SECONDS)
+    asking = names()
+    switch.greets.set()
+    switch.admitted[0].go_on()
+    controlled.control.stop()
+    assert "control-doubt" not in asking
 
 
 @pytest.mark.parametrize("up", [True, False], ids=["connected", "reconnecting"])
