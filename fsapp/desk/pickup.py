@@ -173,11 +173,13 @@ class Pickup(Verbs):
             self._board.finish(turn, request, refusal)
 
     def _finish(self, request: Request, live: LiveCall) -> Call:
+        """A conversation cannot be undone: its record has as long as her phone might have rung."""
         options = self._context.options
         limit = options.ring_timeout + GRACE_SECONDS + 2 * options.switch_timeout
+        until = self._board.clock.now() + limit
         self._wait(request, limit)
         call = live.call
-        self._commit(live.written, live)
+        self._commit(live.written, live, until)
         return call
 
     def _give_up(self, turn: Turn, request: Request) -> None:

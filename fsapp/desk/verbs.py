@@ -75,12 +75,14 @@ class Verbs:
             refusal.call = live.call.document() if live is not None else None
             raise
 
-    def _commit(self, written: Future[T] | None, live: LiveCall) -> T | None:
-        """Waits until what was decided is on record; 503, showing the call, when it cannot be."""
+    def _commit(self, written: Future[T] | None, live: LiveCall, until: float = 0.0) -> T | None:
+        """Waits until what was decided is on record; 503, showing the call, when it is not within
+        ``database.timeout``, or at ``until`` (Unix seconds), if that is later."""
         if written is None:
             return None
+        limit = max(self._context.options.database_timeout, until - self._board.clock.now())
         try:
-            return committed(written, self._context.options.database_timeout)
+            return committed(written, limit)
         except Refusal as refusal:
             refusal.call = live.call.document()
             raise

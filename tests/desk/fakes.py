@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 from urllib.parse import quote
@@ -328,8 +328,9 @@ class Asked:
         assert isinstance(error, Refusal), f"no refusal: {error!r} {self._outcome!r}"
         return error
 
-    def over(self) -> bool:
-        return self._outcome.done()
+    def over(self, limit: float = 0.0) -> bool:
+        """Whether it is answered, at most ``limit`` seconds from now."""
+        return bool(wait([self._outcome], limit).done)
 
 
 class Rig:

@@ -8,12 +8,15 @@ from dataclasses import replace
 import pytest
 
 from fsapp.calls.call import State
+from fsapp.desk import pickup
 from tests.desk.fakes import ANN, CALLER, OPTIONS, Rig, wait_until
+
+OPTIONS_HERE = replace(OPTIONS, database_timeout=0.05)
 
 
 @pytest.fixture
 def rig() -> Iterator[Rig]:
-    rig = Rig(replace(OPTIONS, database_timeout=0.05))
+    rig = Rig(OPTIONS_HERE)
     yield rig
     rig.close()
 
@@ -45,9 +48,28 @@ def test_she_can_be_picked_up_once_the_database_is_back(rig: Rig) -> None:
     rig.check()
 
 
-def test_a_conversation_begun_while_the_database_is_away_is_shown_and_recorded_later(
+def test_a_conversation_begun_while_the_database_is_away_for_a_while_is_answered_once_on_record(
     rig: Rig,
 ) -> None:
+    line = rig.connects(CALLER)
+    asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
+    leg = rig.rings(line)
+    rig.database.hold()
+    rig.answers(leg)
+    line.answer("api uuid_bridge")
+    rig.bridged(CALLER, leg)
+    assert not asked.over(4 * OPTIONS_HERE.database_timeout)
+    rig.database.let_go()
+    assert asked.answer()["call"]["state"] == "speaking"
+    assert rig.place() == "ann speaking"
+    rig.check()
+
+
+def test_a_conversation_begun_while_the_database_is_away_is_shown_and_recorded_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pickup, "GRACE_SECONDS", 0.0)
+    rig = Rig(replace(OPTIONS_HERE, ring_timeout=0.2, switch_timeout=0.0))
     line = rig.connects(CALLER)
     asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
     leg = rig.rings(line)
@@ -63,6 +85,7 @@ def test_a_conversation_begun_while_the_database_is_away_is_shown_and_recorded_l
     rig.database.let_go()
     assert (rig.place(), told(rig)[-1]) == ("ann speaking", "call_state")
     rig.check()
+    rig.close()
 
 
 def test_who_hangs_up_during_a_claim_that_comes_to_nothing_is_ended(rig: Rig) -> None:
