@@ -25,10 +25,10 @@ from typing import TextIO
 
 from fsapp import shipped
 from fsapp.calls.agent import Agent
+from fsapp.calls.contact import Contact
 from fsapp.lab.switch import Caller, LabSwitch
 from fsapp.service import CannotStart, Service
 from fsapp.settings import Address, Database, Metrics, Settings, load
-from fsapp.store.contacts import Contact
 from fsapp.store.organizations import Organization
 
 __all__ = ["run"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from fsapp.calls.agent import ROLES, Agent
 from fsapp.calls.text import PHONE
@@ -20,7 +22,9 @@ from fsapp.cli.base import (
     say,
 )
 from fsapp.cli.table import json_option, print_list
-from fsapp.store.agents import Agents
+
+if TYPE_CHECKING:
+    from fsapp.store.agents import Agents
 
 __all__ = ["add"]
 
@@ -62,8 +66,8 @@ def _add(options: argparse.Namespace) -> int:
         role=options.role,
         organizations=frozenset(options.organization or (1,)),
     )
-    with database(options) as opened:
-        say(Agents(opened).add(agent))
+    with _agents(options) as agents:
+        say(agents.add(agent))
     return 0
 
 
@@ -77,29 +81,36 @@ def _set(options: argparse.Namespace) -> int:
     changes = {key: value for key, value in given.items() if value is not None}
     if not changes:
         raise BadUsage("nothing to change: give --name, --phone, --organization or --role")
-    with database(options) as opened:
-        Agents(opened).change(options.agent_id, **changes)
+    with _agents(options) as agents:
+        agents.change(options.agent_id, **changes)
     return 0
 
 
 def _token(options: argparse.Namespace) -> int:
-    with database(options) as opened:
-        say(Agents(opened).reissue(options.agent_id))
+    with _agents(options) as agents:
+        say(agents.reissue(options.agent_id))
     return 0
 
 
 def _remove(options: argparse.Namespace) -> int:
-    with database(options) as opened:
-        Agents(opened).remove(options.agent_id)
+    with _agents(options) as agents:
+        agents.remove(options.agent_id)
     return 0
 
 
 def _list(options: argparse.Namespace) -> int:
-    with database(options) as opened:
-        agents = Agents(opened).all()
-    documents = [_document(agent) for agent in agents]
+    with _agents(options) as agents:
+        documents = [_document(agent) for agent in agents.all()]
     print_list(options, documents, map(_for_eyes, documents))
     return 0
+
+
+@contextmanager
+def _agents(options: argparse.Namespace) -> Iterator[Agents]:
+    from fsapp.store.agents import Agents  # noqa: PLC0415 - see database()
+
+    with database(options) as opened:
+        yield Agents(opened)
 
 
 def _document(agent: Agent) -> Mapping[str, object]:

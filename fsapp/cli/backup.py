@@ -8,8 +8,6 @@ from pathlib import Path
 
 from fsapp.cli.base import Commands, Refused, command, config_option, say
 from fsapp.settings import load
-from fsapp.store.backup import back_up
-from fsapp.store.trouble import DatabaseTrouble
 
 __all__ = ["add"]
 
@@ -32,6 +30,10 @@ def add(commands: Commands) -> None:
 
 
 def _backup(options: argparse.Namespace) -> int:
+    # Imported here: commands that need no database do without sqlite-utils.
+    from fsapp.store.backup import back_up  # noqa: PLC0415
+    from fsapp.store.trouble import DatabaseTrouble  # noqa: PLC0415
+
     path = load(options.config, os.environ).database.path
     try:
         made = back_up(path, options.file, replace=options.force)

@@ -15,16 +15,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from fsapp.calls.agent import AGENT_ID
 from fsapp.calls.text import CALL_ID, has_control
 from fsapp.settings import load
-from fsapp.store.agents import AgentExists, UnknownAgent
-from fsapp.store.contacts import BadContacts, UnknownContact
-from fsapp.store.database import Database
-from fsapp.store.organizations import UnknownOrganization
-from fsapp.store.trouble import DatabaseTrouble
+
+if TYPE_CHECKING:
+    from fsapp.store.database import Database
 
 __all__ = [
     "REFUSED",
@@ -50,8 +48,6 @@ REFUSED = 1
 USAGE = 2
 LONGEST_NAME = 100
 _WHOLE = re.compile(r"[0-9]{1,9}")
-
-_REFUSALS = (AgentExists, UnknownAgent, UnknownOrganization, UnknownContact, BadContacts)
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -120,12 +116,16 @@ def config_option(*commands: Parser) -> None:
 @contextmanager
 def database(options: argparse.Namespace) -> Iterator[Database]:
     """The settings' database, open; what goes wrong with it becomes a refusal."""
+    # Imported here: commands that need no database do without sqlite-utils.
+    from fsapp.store.database import Database  # noqa: PLC0415
+    from fsapp.store.trouble import DatabaseTrouble  # noqa: PLC0415
+
     path = load(options.config, os.environ).database.path
     try:
         with closing(Database(path)) as opened:
             opened.open()
             yield opened
-    except _REFUSALS as error:
+    except _refusals() as error:
         raise Refused(str(error)) from error
     except DatabaseTrouble as error:
         raise Refused(f"database.path {error}") from error
@@ -133,6 +133,15 @@ def database(options: argparse.Namespace) -> Iterator[Database]:
         raise Refused(f"{path}: {error}") from error
     except TimeoutError as error:
         raise Refused(f"{path}: cannot be written in time") from error
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What the database's records say no with; each has its sentence."""
+    from fsapp.store.agents import AgentExists, UnknownAgent  # noqa: PLC0415
+    from fsapp.store.contacts import BadContacts, UnknownContact  # noqa: PLC0415
+    from fsapp.store.organizations import UnknownOrganization  # noqa: PLC0415
+
+    return AgentExists, UnknownAgent, UnknownOrganization, UnknownContact, BadContacts
 
 
 def agent_id(text: str) -> str:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from fsapp.calls.contact import LONGEST_NAME, Contact
 from fsapp.calls.text import NUMBER
 from fsapp.cli.base import (
     Commands,
@@ -19,7 +23,9 @@ from fsapp.cli.base import (
     short_text,
 )
 from fsapp.cli.table import json_option, print_list
-from fsapp.store.contacts import LONGEST_NAME, Contact, Contacts
+
+if TYPE_CHECKING:
+    from fsapp.store.contacts import Contacts
 
 __all__ = ["add"]
 
@@ -53,30 +59,38 @@ def add(commands: Commands) -> None:
 
 
 def _import(options: argparse.Namespace) -> int:
-    with database(options) as opened:
-        count = Contacts(opened).import_csv(options.file)
+    with _contacts(options) as contacts:
+        count = contacts.import_csv(options.file)
     say(f"{count} contact methods imported")
     return 0
 
 
 def _set(options: argparse.Namespace) -> int:
     contact = Contact(options.cm_id, options.name, options.number, options.organization)
-    with database(options) as opened:
-        Contacts(opened).load([contact])
+    with _contacts(options) as contacts:
+        contacts.load([contact])
     return 0
 
 
 def _list(options: argparse.Namespace) -> int:
-    with database(options) as opened:
-        documents = [asdict(contact) for contact in Contacts(opened).all(options.organization)]
+    with _contacts(options) as contacts:
+        documents = [asdict(contact) for contact in contacts.all(options.organization)]
     print_list(options, documents, documents)
     return 0
 
 
 def _remove(options: argparse.Namespace) -> int:
-    with database(options) as opened:
-        Contacts(opened).remove(options.cm_id)
+    with _contacts(options) as contacts:
+        contacts.remove(options.cm_id)
     return 0
+
+
+@contextmanager
+def _contacts(options: argparse.Namespace) -> Iterator[Contacts]:
+    from fsapp.store.contacts import Contacts  # noqa: PLC0415 - see database()
+
+    with database(options) as opened:
+        yield Contacts(opened)
 
 
 def _cm_id(text: str) -> int:

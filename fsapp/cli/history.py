@@ -10,13 +10,16 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from fsapp.calls.outcome import HISTORY_COLUMNS, Outcome, history_document
 from fsapp.calls.spreadsheet import spreadsheet
 from fsapp.calls.timeline import TIMELINE_COLUMNS, timeline
 from fsapp.cli.base import Commands, agent_id, call_id, command, config_option, database
 from fsapp.cli.table import json_lines, json_option, table
-from fsapp.store.history import Filters, History
+
+if TYPE_CHECKING:
+    from fsapp.store.history import History
 
 __all__ = ["add"]
 
@@ -45,6 +48,8 @@ def add(commands: Commands) -> None:
 
 def _history(options: argparse.Namespace) -> int:
     """Prints the calls, newest first, or one call's timeline; the exit status."""
+    from fsapp.store.history import History  # noqa: PLC0415 - see database()
+
     with database(options) as opened:
         return _print(History(opened), options)
 
@@ -59,6 +64,8 @@ def _print(history: History, options: argparse.Namespace) -> int:
 
 
 def _pages(history: History, options: argparse.Namespace) -> Iterator[Sequence[Document]]:
+    from fsapp.store.history import Filters  # noqa: PLC0415 - see database()
+
     filters = Filters(
         since=options.since,
         until=options.until,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from fsapp.cli.base import (
     Commands,
@@ -16,7 +19,9 @@ from fsapp.cli.base import (
     short_text,
 )
 from fsapp.cli.table import json_option, print_list
-from fsapp.store.organizations import Organization, Organizations
+
+if TYPE_CHECKING:
+    from fsapp.store.organizations import Organizations
 
 __all__ = ["add"]
 
@@ -39,20 +44,30 @@ def add(commands: Commands) -> None:
 
 
 def _set(options: argparse.Namespace) -> int:
-    with database(options) as opened:
-        named = Organization(options.number, options.name, options.greeting)
-        Organizations(opened).set(named)
+    from fsapp.store.organizations import Organization  # noqa: PLC0415 - see database()
+
+    named = Organization(options.number, options.name, options.greeting)
+    with _organizations(options) as organizations:
+        organizations.set(named)
     return 0
 
 
 def _remove(options: argparse.Namespace) -> int:
-    with database(options) as opened:
-        Organizations(opened).remove(options.number)
+    with _organizations(options) as organizations:
+        organizations.remove(options.number)
     return 0
 
 
 def _list(options: argparse.Namespace) -> int:
-    with database(options) as opened:
-        documents = [asdict(one) for one in Organizations(opened).all()]
+    with _organizations(options) as organizations:
+        documents = [asdict(one) for one in organizations.all()]
     print_list(options, documents, documents)
     return 0
+
+
+@contextmanager
+def _organizations(options: argparse.Namespace) -> Iterator[Organizations]:
+    from fsapp.store.organizations import Organizations  # noqa: PLC0415 - see database()
+
+    with database(options) as opened:
+        yield Organizations(opened)

@@ -21,10 +21,12 @@ def add(commands: Commands) -> None:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    source = Source(options.config, os.environ)
+    source.read()  # What is wrong with the settings is said before all else is even loaded.
     # Imported here: the other commands need neither python-ESL nor the web server.
     from fsapp.service import serve  # noqa: PLC0415
 
-    return serve(Source(options.config, os.environ))
+    return serve(source)
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fsapp.calls.agent import Agent
+from fsapp.calls.contact import Contact
 from fsapp.calls.document_types import (
     ContactDocument,
     ContactsAnswer,
@@ -16,7 +17,7 @@ from fsapp.calls.document_types import (
     OrganizationsAnswer,
 )
 from fsapp.calls.refusals import contact_not_found
-from fsapp.store.contacts import Contact, Contacts
+from fsapp.store.contacts import Contacts
 from fsapp.store.organizations import Organizations
 
 __all__ = ["Directory"]

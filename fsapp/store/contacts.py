@@ -9,19 +9,19 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import sqlite_utils
 
+from fsapp.calls.contact import LONGEST_NAME, Contact
 from fsapp.calls.text import NUMBER, has_control
 from fsapp.store.database import Database
 
-__all__ = ["LONGEST_NAME", "BadContacts", "Contact", "Contacts", "UnknownContact"]
+__all__ = ["BadContacts", "Contacts", "UnknownContact"]
 
 COLUMNS = ("cm_id", "name", "number", "organization_id")
 _WHOLE = re.compile(r"[0-9]{1,18}")
-LONGEST_NAME = 200
 _WORD = re.compile(r"\w+")
 _WAIT_SECONDS = 30.0
 _WRITE = (
@@ -41,16 +41,6 @@ class UnknownContact(Exception):
 
     def __init__(self, cm_id: int) -> None:
         super().__init__(f"contact {cm_id} does not exist")
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """One contact method; ``number`` is dialled like an extension."""
-
-    cm_id: int
-    name: str
-    number: str
-    organization_id: int
 
 
 class Contacts:

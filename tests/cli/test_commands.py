@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from fsapp.calls.agent import Agent
+from fsapp.calls.contact import Contact
 from fsapp.reloading import Source
 from fsapp.store.agents import Agents
-from fsapp.store.contacts import Contact, Contacts
+from fsapp.store.contacts import Contacts
 from fsapp.store.database import Database
 
 from .ran import Ran, Run, columns, refused
@@ -26,6 +27,19 @@ def stored(path: str = "fsapp.db") -> list[Agent]:
         return Agents(database).all()
     finally:
         database.close()
+
+
+def test_who_asks_for_a_command_does_not_wait_for_what_only_others_need() -> None:
+    """Half a second: the database's, the web server's and FreeSWITCH's packages."""
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import fsapp.cli, sys; print(*sys.modules, sep='\\n')"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    needless = {"sqlite_utils", "bottle", "cheroot", "prometheus_client", "ESL"}
+    assert needless.isdisjoint(loaded.stdout.splitlines())
+    assert "fsapp.settings" in loaded.stdout.splitlines()
 
 
 def test_agent_add_prints_only_the_token_and_keeps_only_its_hash(run: Run) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from fsapp.calls.agent import Agent
+from fsapp.calls.contact import Contact
 from fsapp.desk.directory import Directory
-from fsapp.store.contacts import Contact, Contacts
+from fsapp.store.contacts import Contacts
 from fsapp.store.database import Database
 from fsapp.store.organizations import Organization, Organizations
 

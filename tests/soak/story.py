@@ -18,6 +18,7 @@ from typing import Any
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
+from fsapp.calls.contact import Contact
 from fsapp.calls.refusals import Refusal
 from fsapp.lab import FREESWITCH, PROMPT
 from fsapp.lab.callers import call_in, hang_up
@@ -26,7 +27,7 @@ from fsapp.lab.phones import PhoneSet
 from fsapp.settings import Address, Dial, Outbound, Park, Phone, Queue, Settings, Switch
 from fsapp.settings import Database as DatabaseSettings
 from fsapp.store.agents import Agents
-from fsapp.store.contacts import Contact, Contacts
+from fsapp.store.contacts import Contacts
 from fsapp.store.database import Database
 from tests.soak import camera
 from tests.soak.invariants import CHECKS, Answered, Check, violations

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fsapp.store.contacts import BadContacts, Contact, Contacts
+from fsapp.calls.contact import Contact
+from fsapp.store.contacts import BadContacts, Contacts
 from fsapp.store.database import Database
 
 HEADER = "cm_id,name,number,organization_id\n"
