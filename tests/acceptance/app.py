@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.ports import free_address
 
 from .client import Client
+from .forked import Process, executed
 from .wait import wait_until
 
 Settings = Mapping[str, Mapping[str, object]]
@@ -74,7 +75,8 @@ class App:
 
     directory: Path
     settings: dict[str, dict[str, object]]
-    process: subprocess.Popen[bytes] | None = None
+    begin: Callable[..., Process] = executed
+    process: Process | None = None
     _read: int = field(default=0)
 
     @property
@@ -110,15 +112,12 @@ class App:
     def launch(self, **extra: str) -> None:
         """Start the process and wait for nothing; ``extra`` goes into its environment."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "fsapp", "serve", "--config", str(SHIPPED)],
-                cwd=self.directory,
-                env=environment(**{**variables(self.settings), **extra}),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        self.process = self.begin(
+            ["serve", "--config", str(SHIPPED)],
+            self.directory,
+            environment(**{**variables(self.settings), **extra}),
+            self.log_file,
+        )
 
     def terminate(self) -> None:
         """SIGTERM, as an administrator stops it; returns at once."""

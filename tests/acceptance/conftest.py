@@ -11,6 +11,7 @@ import pytest
 from .actors import Agent, Callers, Desk, Phone
 from .app import App, AppKeeper, Settings
 from .doctor_stage import Stage, build
+from .forked import Forked
 from .switches.base import Switch, SwitchUnavailable
 from .wait import wait_until
 
@@ -159,6 +160,8 @@ def make_switch(name: str, *, embedded: bool) -> Switch:
 
 def kind_of_app(switch: Switch, *, embedded: bool) -> type[App] | partial[App]:
     """What makes an app of a directory and settings."""
+    if switch.name == "lab":
+        return partial(App, begin=Forked)
     if not embedded:
         return App
     from .embedded import EmbeddedApp

@@ -21,6 +21,7 @@ from fsapp.store.database import Database
 from tests.ports import free_address
 
 from .app import SHIPPED, App, run_fsapp, variables
+from .forked import Forked
 from .switches.base import Switch
 from .switches.freeswitch import FreeSwitch
 from .switches.lab import LabSwitch
@@ -261,7 +262,7 @@ def build(directory: Path, kind: str, music: str) -> Stage:
 def _on_lab(directory: Path) -> Stage:
     clock = SkewedClock()
     switch = LabSwitch(dialplan=directory / "files" / "dialplan", password=PASSWORD, clock=clock)
-    stage = LabStage(directory, switch, App(directory / "app", {}))
+    stage = LabStage(directory, switch, App(directory / "app", {}, Forked))
     stage.clock = clock
     return stage
 
