@@ -8,9 +8,10 @@ RUN := $(UV) run --quiet
 demo: $(UV)
 	$(RUN) fsapp demo
 
-# The acceptance suite mostly waits for events: three workers keep two cores busy.
+# The acceptance suite mostly waits for events: four workers keep two cores busy, and
+# files begin in their order, so that those with few and long tests are not the last ones.
 test: $(UV) lint
-	$(RUN) pytest -n 3 --dist loadfile
+	$(RUN) pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 setup: $(UV)
 	$(UV) sync --quiet

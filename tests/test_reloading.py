@@ -166,7 +166,9 @@ def test_a_bad_file_changes_nothing_and_is_said_with_setting_and_file(
     assert said.startswith(f"the settings stay as they are: {stage.file}: ")
     assert words in said
     assert said.isprintable()
-    assert [one.getMessage() for one in caplog.records] == [said]
+    # Others may have something to say meanwhile: there is no FreeSWITCH.
+    complained = [one for one in caplog.records if one.name == "fsapp.reloading"]
+    assert [one.getMessage() for one in complained] == [said]
     assert (stage.in_effect(), stage.service.settings) == (before, settings)
     assert stage.change(phone__idle_timeout="1").endswith("phone.idle_timeout 1.0")
 

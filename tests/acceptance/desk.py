@@ -81,7 +81,8 @@ class Desk:
         return cast("list[dict[str, Any]]", self.client.agents())
 
     def picture(self) -> dict[str, Any]:
-        """All there is to see: a refusal leaves it as it was."""
+        """All there is to see, once it is on record: a refusal leaves it as it was."""
+        self.is_on_record()
         kept = ("paused", "pause_reason", "current_call", "parked_calls")
         return {
             "calls": {call["id"]: call for call in self.calls()},
