@@ -8,12 +8,17 @@ over HTTP. Several calls are always under way. Nobody polls and nobody waits by 
 agents are told of callers by one event stream, as a console is, and its cost is in the figure. The
 conversation is as short as it is because each second of one costs FreeSWITCH alone: a longer one
 would flatter fsapp.
+
+Beside that stands the same call made by a bare python-ESL handler (``peers/python_esl_desk.py``),
+which is the least that fsapp's own library leaves to anybody: no HTTP, no record, no events.
 """
 
 import argparse
 import contextlib
 import queue
 import statistics
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -22,14 +27,16 @@ from pathlib import Path
 
 from tests.acceptance.client import Client
 from tests.acceptance.hearing import Stream
-from tests.bench.figures import Figure
+from tests.bench.figures import Figure, LeftOutError
 from tests.bench.on_freeswitch import Stage, on_freeswitch
+from tests.ports import free_address
 
 TITLE = "a whole desk call: CPU, fsapp beside FreeSWITCH"
 TALK_SECONDS = 1.0
 RATES = (2.0, 5.0)
 ROUNDS = 3
 SECONDS = 10.0
+PEER = Path(__file__).parent / "peers" / "python_esl_desk.py"
 AGENTS = {f"agent{number}": str(1101 + number) for number in range(12)}
 TONE = "tone_stream://v=-20;%(1000,0,440);loops=-1"
 
@@ -94,22 +101,67 @@ class Desk:
         client.close()
 
 
+class Bare:
+    """The same calls made by a handler that does nothing else."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.address = free_address()
+
+    def __enter__(self) -> "Bare":
+        port = self.address.rpartition(":")[2]
+        command = [sys.executable, str(PEER), port, TONE, str(TALK_SECONDS), *AGENTS.values()]
+        self._program = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._program.stdout is not None
+        self._pid = int(self._program.stdout.readline())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._program.terminate()
+        self._program.wait(10)
+
+    def calls(self, rate: float, count: int) -> tuple[float, float]:
+        """CPU milliseconds a call of the handler and of FreeSWITCH."""
+        self.stage.leads_to(self.address)
+        try:
+            with self.stage.costs(bare=self._pid) as spent:
+                if self.stage.calls(rate, count).wait() != 0:
+                    raise LeftOutError("a bare handler's calls did not all go as they should")
+        finally:
+            self.stage.leads_to(self.stage.switch.outbound_address)
+        return spent["bare"] / count * 1000, spent["freeswitch"] / count * 1000
+
+
 def run(rates: Sequence[float] = RATES, rounds: int = ROUNDS) -> Iterator[Figure]:
     """fsapp's CPU per call and FreeSWITCH's, at each rate."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         desk = Desk(stack.enter_context(on_freeswitch(folder, AGENTS)))
         stack.enter_context(desk)
+        bare = stack.enter_context(Bare(desk.stage))
         desk.calls(5.0, 20)  # the first calls import and compile
         desk.problems.clear()
         for rate in rates:
-            yield at_rate(desk, rate, rounds)
+            yield from at_rate(desk, bare, rate, rounds)
 
 
-def at_rate(desk: Desk, rate: float, rounds: int) -> Figure:
-    """The figure at one rate: both sides are measured by the same calls."""
-    costs = [desk.calls(rate, round(rate * SECONDS)) for _ in range(rounds)]
+def at_rate(desk: Desk, bare: Bare, rate: float, rounds: int) -> Iterator[Figure]:
+    """The figures at one rate: each handler and FreeSWITCH are measured by the same calls."""
+    both = [
+        [side.calls(rate, round(rate * SECONDS)) for side in (desk, bare)] for _ in range(rounds)
+    ]
+    costs, least = zip(*both, strict=True)
     app, freeswitch = (statistics.median(side) for side in zip(*costs, strict=True))
+    yield judged(desk, rate, app, freeswitch)
+    handler, freeswitch = (statistics.median(side) for side in zip(*least, strict=True))
+    yield Figure(
+        2, f"by bare python-ESL, {rate:g} calls/s", handler, "ms", "FreeSWITCH", freeswitch
+    )
+    yield Figure(2, f"desk call, {rate:g} calls/s", app, "ms", "bare python-ESL", handler)
+
+
+def judged(desk: Desk, rate: float, app: float, freeswitch: float) -> Figure:
+    """fsapp's line, with what went wrong in it."""
     problems = f", {len(desk.problems)} PROBLEMS: {desk.problems[:3]}" if desk.problems else ""
     desk.problems.clear()
     return Figure(
