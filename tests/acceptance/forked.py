@@ -23,7 +23,7 @@ from typing import Protocol
 __all__ = ["Forked", "Process", "executed"]
 
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["fsapp.cli", "fsapp.service", __name__])
+_SERVER.set_forkserver_preload(["fsapp.cli", "fsapp.service", "tests.acceptance.checked", __name__])
 
 
 class Process(Protocol):
@@ -94,6 +94,9 @@ class Forked:
 def _run(arguments: list[str], directory: str, environment: dict[str, str], log: str) -> None:
     from fsapp.cli import main
 
+    from .checked import check_answers
+
+    check_answers()
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)
