@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -173,6 +174,37 @@ def and_back(shown: list[Block], directory: Path) -> None:
         assert MIGRATIONS.pending(older)[0].name == "0010_history"
 
 
+def upgraded(shown: list[Block], directory: Path) -> None:
+    """A checkout is brought to its newest version, what has changed in the dialplan is shown; and
+    back."""
+    upgrade, back = (below(directory / "root", block) for block in shown)
+    root, bin_, origin = directory / "root", directory / "bin", directory / "origin"
+    for folder in ("opt", "var/lib/fsapp", "etc/systemd/system"):
+        (root / folder).mkdir(parents=True)
+    systemctl, uv = stub(bin_, "systemctl"), stub(bin_, "uv")
+    for name in ("conf", "dialplan"):
+        shutil.copytree(ROOT / name, origin / name)
+    shutil.copyfile(ROOT / "Makefile", origin / "Makefile")
+    dialplan = root / "opt/fsapp/dialplan/fsapp_inbound.xml"
+    unit = root / "etc/systemd/system/fsapp.service"
+    commit = "git add -A && git -c user.name=us -c user.email=us@example.invalid commit -qm"
+    newer = "<!-- as it will be -->"
+    with Shell(origin, in_path(bin_)) as shell:
+        shell.run(f"git init -q . && {commit} older")
+        shell.run(f"git clone -q . {root}/opt/fsapp")
+        shell.run(f"echo '{newer}' >> dialplan/fsapp_inbound.xml")
+        shell.run(f"echo '# newer' >> conf/fsapp.service && {commit} newer")
+        said = shell.run(upgrade)
+        assert f"+{newer}" in said
+        assert newer in dialplan.read_text("utf-8")
+        assert systemctl.read_text("utf-8") == "daemon-reload\nrestart fsapp\n"
+        assert unit.read_text("utf-8").endswith("# newer\n")
+        shell.run(back)
+    assert newer not in dialplan.read_text("utf-8")
+    assert systemctl.read_text("utf-8").endswith("start fsapp\n")
+    assert uv.read_text("utf-8") == 2 * "sync --quiet\n"
+
+
 def as_an_operator(shown: list[Block], directory: Path) -> None:
     """An operator gets an agent of her own, and looks at what is."""
     (look,) = shown
@@ -211,7 +243,7 @@ def with_a_scraper(shown: list[Block], directory: Path) -> None:
 
 def below(root: Path, block: Block) -> str:
     """A block with the machine's folders below ``root``."""
-    return re.sub(r"(?<![\w.])/(etc|var/lib)/", rf"{root}/\1/", block.text)
+    return re.sub(r"(?<![\w.])/(etc|var/lib|opt/fsapp)(?=[/ ])", rf"{root}/\1", block.text)
 
 
 BEARER = '"Authorization: Bearer $TOKEN"'
@@ -222,6 +254,8 @@ SCRAPE = f'-H "Authorization: Bearer $(cat {TOKEN_FILE})" http://127.0.0.1:4242/
 USERADD = "useradd --system --home-dir /var/lib/fsapp --shell /usr/sbin/nologin fsapp"
 BACKUP = f"runuser -u fsapp -- fsapp backup --force /var/lib/fsapp/backup.db --config {CONFIG}"
 OPERATOR = "agent add operator --name Operator --phone user/0 --role supervisor --organization 1"
+
+BEFORE = '"$(cat /var/lib/fsapp/before-upgrade)"'
 
 COMPOSE = "docker compose -f tests/lab/compose.yaml"
 NO_ENGINE = Why("needs a container engine and images; tests/lab/test_compose.py looks at the files")
@@ -248,9 +282,8 @@ PLACES: dict[tuple[str, str], Scene | Why | Elsewhere] = {
     ("docs/operations.md", USERADD): as_a_service,
     ("docs/operations.md", f"runuser -u fsapp -- fsapp agent list --config {CONFIG}"): as_a_service,
     ("docs/operations.md", BACKUP): as_a_service,
-    ("docs/upgrade.md", "cd /opt/fsapp &&"): Why(
-        "fetches another fsapp and restarts the machine's own"
-    ),
+    ("docs/upgrade.md", "cd /opt/fsapp &&"): upgraded,
+    ("docs/upgrade.md", f"git -C /opt/fsapp checkout --detach {BEFORE} &&"): upgraded,
     ("docs/upgrade.md", "systemctl stop fsapp"): and_back,
     ("docs/operations.md", "docker build --file conf/Dockerfile --tag fsapp ."): NO_ENGINE,
     ("docs/lab.md", f"{COMPOSE} up --build --detach"): NO_ENGINE,
@@ -273,6 +306,8 @@ def test_every_block_has_its_place() -> None:
     missing = [f"{b.document}:{b.line}: {b.first}" for key, b in SHOWN.items() if key not in PLACES]
     assert not missing, "say in PLACES how it is typed, or why not"
     assert not set(PLACES) - set(SHOWN), "no longer shown"
+    twice = Counter((b.document, b.first) for b in ALL if b.language in SHELLS)
+    assert [key for key, count in twice.items() if count > 1] == [], "begin alike: one is not typed"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -294,7 +329,7 @@ def scenes() -> dict[Scene, list[Block]]:
     ("scene", "shown"), scenes().items(), ids=[scene.__name__ for scene in scenes()]
 )
 def test_what_is_shown_works(scene: Scene, shown: list[Block], tmp_path: Path) -> None:
-    missing = [name for name in ("bash", "curl") if shutil.which(name) is None]
+    missing = [name for name in ("bash", "curl", "git") if shutil.which(name) is None]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
     scene(shown, tmp_path)
