@@ -42,7 +42,11 @@ _INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; answers the exit status."""
-    options = parser().parse_args(arguments)
+    options, unknown = parser().parse_known_args(arguments)
+    if unknown:
+        return complain(
+            f"unrecognized arguments: {' '.join(unknown)} (see {options.prog} --help)", USAGE
+        )
     try:
         status: int = options.run(options)
         sys.stdout.flush()

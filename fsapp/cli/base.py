@@ -91,7 +91,8 @@ def command(commands: Commands, name_: str, help_: str, run: Run, more: str = ""
         epilog=more or None,
         allow_abbrev=False,
     )
-    made.set_defaults(run=run)
+    # What argparse does not know itself it leaves to the outermost command, which knows no help.
+    made.set_defaults(run=run, prog=made.prog)
     return made
 
 

@@ -59,7 +59,7 @@ def _print(history: History, options: argparse.Namespace) -> int:
         _write(options, _pages(history, options), HISTORY_COLUMNS, _for_eyes)
         return 0
     entries = timeline(history.events(options.call, None))
-    _write(options, iter([entries]), TIMELINE_COLUMNS, lambda entry: entry)
+    _write(options, iter([entries]), TIMELINE_COLUMNS, _entry_for_eyes)
     return 0 if entries else 1
 
 
@@ -120,6 +120,11 @@ def _for_eyes(call: Document) -> Document:
         call["handled_by"],
     )
     return dict(zip(_SHOWN, values, strict=True))
+
+
+def _entry_for_eyes(entry: Document) -> Document:
+    moment = datetime.fromtimestamp(float(str(entry["timestamp"])))
+    return {**entry, "timestamp": moment.isoformat(" ", "milliseconds")}
 
 
 def _moment(text: str) -> float:

@@ -68,6 +68,7 @@ class Database:
         self.writer.start()
 
     def _prepare(self, *, must_write: bool) -> None:
+        self._file.create()
         database = self._connect(create=True)
         try:
             check(database, self.path)

@@ -58,6 +58,12 @@ class DatabaseFile:
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
 
+    def create(self) -> None:
+        """An empty file at the path, if there is none: callers' numbers are for its owner alone.
+        SQLite gives those beside it the same rights. What the directory says against it SQLite
+        will say, too."""
+        _create(self.path)
+
     def unlock(self) -> None:
         lock, self._lock = self._lock, None
         if lock is not None:
@@ -96,6 +102,7 @@ class DatabaseFile:
         copy = _beside(self.path, ".restored")
         with contextlib.suppress(FileNotFoundError):
             copy.unlink()
+        _create(copy)
         target = sqlite3.connect(copy)
         try:
             old.backup(target)
@@ -105,6 +112,11 @@ class DatabaseFile:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
         copy.replace(self.path)
+
+
+def _create(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -171,6 +171,22 @@ def test_a_wrong_command_line_is_one_line_and_exits_with_2(
     assert not Path("fsapp.db").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "help_"),
+    [
+        (("top", "--json"), "fsapp top"),
+        (("agent", "list", "more"), "fsapp agent list"),
+        (("--json",), "fsapp"),
+        (("contact", "set", "x"), "fsapp contact set"),
+    ],
+    ids=str,
+)
+def test_a_wrong_command_line_leads_to_the_help_of_its_command(
+    run: Run, arguments: tuple[str, ...], help_: str
+) -> None:
+    assert refused(run(*arguments), 2).endswith(f"(see {help_} --help)\n")
+
+
 BAD_PHONES = [
     "1101", "user/", "/1101", "user/11 01", "user/1101\napi system x", "user/1101\x00",
     "{a=b}user/1101", "[a=b]user/1101", "user/1101,user/1102", "user/1101|user/1102",

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -123,6 +124,13 @@ def test_a_calls_timeline(run: Run) -> None:
     status, printed = run("--call", "c-1", "--json")
     assert (status, json.loads(printed)["description"]) == (0, "2045550100 calls 5900")
     assert run("--call", "nobody") == (1, "")
+
+
+def test_a_timeline_for_eyes_has_times_of_day(run: Run) -> None:
+    status, printed = run("--call", "c-1")
+    head, first = printed.splitlines()
+    assert (status, head.split()[0]) == (0, "timestamp")
+    assert re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  ", first)
 
 
 @pytest.mark.parametrize(

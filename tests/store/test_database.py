@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,23 @@ def schema(path: Path) -> set[tuple[str, str]]:
 
 def test_an_empty_file_gets_every_table(database: Database, path: Path) -> None:
     assert {name for name, _ in schema(path)} >= TABLES
+
+
+def test_a_new_file_and_what_stands_beside_it_are_for_its_owner_alone(
+    database: Database, path: Path
+) -> None:
+    database.probe().result(10)
+    modes = {file.name: stat.filemode(file.stat().st_mode) for file in path.parent.glob("desk.db*")}
+    assert modes == dict.fromkeys(("desk.db", "desk.db-wal", "desk.db-shm"), "-rw-------")
+
+
+def test_whom_the_administrator_lets_read_it_may_go_on(path: Path) -> None:
+    for _ in range(2):
+        database = Database(path)
+        database.open()
+        database.close()
+        path.chmod(0o640)
+    assert stat.filemode(path.stat().st_mode) == "-rw-r-----"
 
 
 def test_opening_again_changes_nothing(path: Path) -> None:
