@@ -12,6 +12,7 @@ import logging
 import logging.handlers
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from queue import SimpleQueue
@@ -30,11 +31,30 @@ ABOUT = ("call", "agent", "connection")
 """Attributes of a record that say what its line is about (``extra=``); shown where known."""
 
 
+class _Stamp:
+    """The time as in :meth:`logging.Formatter.formatTime`, made once a second."""
+
+    def __init__(self) -> None:
+        self._known: tuple[int, str] = (-1, "")
+
+    def __call__(self, moment: float) -> str:
+        second = int(moment)
+        known, text = self._known
+        if second != known:
+            text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+            self._known = second, text
+        return f"{text},{int((moment - second) * 1000):03d}"
+
+
 class Text(logging.Formatter):
     """``time LEVEL logger [call=… agent=… connection=…]: message``, and the exception below it."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s%(about)s: %(message)s")
+        self._stamp = _Stamp()
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002
+        return self._stamp(record.created)
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         known = " ".join(f"{key}={value}" for key, value in _about(record))

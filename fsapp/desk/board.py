@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -178,12 +178,12 @@ class Board:
         self.lines.file(live, None, live.call)
         self.tally.arrived(live.call)
         log.info("arrived at %s", live.call.destination, extra=about(live))
-        live.written = self._store.record(live.call, [self._event("call_offer", live.call)])
+        live.written = self._store.record(live.call, self._events(["call_offer"], live.call))
 
     def plan(self, live: LiveCall) -> None:
         """An agent's call that is put on record only when its number is dialled."""
         self.adopt(live)
-        self._store.tell(self._event("call_state", live.call))
+        self._store.tell(*self._events(["call_state"], live.call))
 
     def rebuild(self, live: LiveCall) -> None:
         """A call whose row is lost, as its channel tells of it: the row anew."""
@@ -191,7 +191,7 @@ class Board:
         self.adopt(live)
         log.warning("not on record; rebuilt from its channel as %s", call.state, extra=about(live))
         names = ["call_offer", *(["queue_join"] if call.state is State.QUEUED else [])]
-        live.written = self._store.record(call, [self._event(name, call) for name in names])
+        live.written = self._store.record(call, self._events(names, call))
 
     def correct(self, turn: Turn, live: LiveCall, call: Call) -> None:
         """What FreeSWITCH does with the call is not what is on record, and is true."""
@@ -201,9 +201,7 @@ class Board:
         self.watch(live)
         turn.agents.update(who for who in (before.assigned_to, call.assigned_to) if who)
         names = (*LEAVING.get(before.state, ()), "call_state")
-        live.written = self._store.record(
-            live.call, [self._event(name, live.call) for name in names]
-        )
+        live.written = self._store.record(live.call, self._events(names, live.call))
 
     def remember_ended(self, call_ids: Iterable[str]) -> None:
         """Calls that ended under an earlier process: see :meth:`has_ended`."""
@@ -214,7 +212,7 @@ class Board:
         if self.calls.pop(live.call.id, None) is not None:
             self.lines.file(live, live.call, None)
             gone = replace(live.call, state=State.HUNGUP, ended_at=int(self.clock.now()))
-            self._store.tell(self._event("call_hangup", gone))
+            self._store.tell(*self._events(["call_hangup"], gone))
 
     def replace(self, live: LiveCall, row: Call) -> None:
         """Another process has changed the call's row: what is known here is corrected."""
@@ -313,7 +311,7 @@ class Board:
             # It undoes what was taken back.
             return Otherwise(pending.on_record, None, [])
         row = call if pending.on_record is not None else None
-        events = [self._event(name, call) for name in names]
+        events = self._events(names, call)
         return Otherwise(pending.on_record, row, events)
 
     def _change(
@@ -325,14 +323,21 @@ class Board:
         self.tally.happened(happening, before, live.call)
         self.watch(live)
         turn.agents.update(who for who in (before.assigned_to, live.call.assigned_to) if who)
-        return [self._event(name, live.call) for name in names]
+        return self._events(names, live.call)
 
-    def _event(self, name: str, call: Call) -> Event:
-        return Event(
-            name,
-            self.clock.now(),
-            call.document(self.position(call)),
-            organization_id=call.organization_id,
-            call_id=call.id,
-            agent_id=call.assigned_to,
-        )
+    def _events(self, names: Sequence[str], call: Call) -> list[Event]:
+        """All of one change: they hold the same call, written out once (``Calls.append``)."""
+        if not names:
+            return []
+        now, document = self.clock.now(), call.document(self.position(call))
+        return [
+            Event(
+                name,
+                now,
+                document,
+                organization_id=call.organization_id,
+                call_id=call.id,
+                agent_id=call.assigned_to,
+            )
+            for name in names
+        ]

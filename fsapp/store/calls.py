@@ -60,7 +60,8 @@ class Event:
     call_id: str | None = None
     agent_id: str | None = None
 
-    def row(self, node: str) -> dict[str, object]:
+    def row(self, node: str, document: str) -> dict[str, object]:
+        """The row; ``document`` is :attr:`document`, written out."""
         return {
             "name": self.name,
             "timestamp": self.timestamp,
@@ -68,7 +69,7 @@ class Event:
             "organization_id": self.organization_id,
             "call_id": self.call_id,
             "agent_id": self.agent_id,
-            "document": json.dumps(self.document, ensure_ascii=False, separators=(",", ":")),
+            "document": document,
         }
 
 
@@ -92,6 +93,9 @@ class Otherwise:
     state: State | None
     call: Call | None
     events: Sequence[Event]
+
+
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Calls:
@@ -166,8 +170,11 @@ class Calls:
 
     def append(self, database: sqlite_utils.Database, events: Sequence[Event]) -> None:
         """Adds events to the log, inside the writer's job that changes what they tell of."""
+        text, written = "", None
         for event in events:
-            database.execute(_EVENT, event.row(self._node))
+            if event.document is not written:
+                text, written = _compact(event.document), event.document
+            database.execute(_EVENT, event.row(self._node, text))
 
     def _write(
         self, database: sqlite_utils.Database, call: Call | None, events: Sequence[Event]

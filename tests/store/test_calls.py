@@ -133,7 +133,7 @@ def test_row_events_and_key_are_written_together_or_not_at_all(
     if broken == "row":
         monkeypatch.setattr(calls, "_row", lambda _call: {"id": "call-1"})
     elif broken == "event":
-        monkeypatch.setattr(Event, "row", lambda _event, _node: 1 / 0)
+        monkeypatch.setattr(Event, "row", lambda *_: 1 / 0)
     else:
         key = replace(key, call_id=None)  # type: ignore[arg-type]
     with pytest.raises((sqlite3.Error, ZeroDivisionError)):
