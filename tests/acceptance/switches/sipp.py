@@ -46,6 +46,7 @@ class Sipp:
     options: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
+    _again: int = 5
 
     @property
     def address(self) -> str:
@@ -60,8 +61,17 @@ class Sipp:
         self.process = guarded([program, *self._arguments()], self.directory)
 
     def wait_ready(self) -> None:
-        """Wait until it listens."""
-        wait_until(f"SIPp listens on {self.address}", lambda: takes_datagrams(self.port))
+        """Wait until it listens. One that has ended is started again: another program had one of
+        its ports between our look and its own."""
+
+        def listens() -> bool:
+            ended = self.process is not None and self.process.poll() is not None
+            if ended and self._again:
+                self._again -= 1
+                self.start()
+            return not ended and takes_datagrams(self.port)
+
+        wait_until(f"SIPp listens on {self.address}", listens)
 
     def _arguments(self) -> list[str]:
         name = f"{self.scenario}-{self.port}"
