@@ -16,7 +16,7 @@ from .client import DESCRIBED
 log = logging.getLogger(__name__)
 
 ASKED = ("/agent", "/call/", "/contact", "/organization/", "/healthz", "/readyz")
-"""The protocol; what browsers load is no document."""
+"""The protocol. What browsers load is no document, and a stream has no end."""
 
 
 def check_answers() -> None:
@@ -33,9 +33,11 @@ def check_answers() -> None:
             return start_response(status, headers, *more)
 
         body = answers(app, environ, begin)
-        if isinstance(body, list) and environ["PATH_INFO"].startswith(ASKED):
-            _look(environ["REQUEST_METHOD"], environ["PATH_INFO"], head, b"".join(body))
-        return body
+        if not environ["PATH_INFO"].startswith(ASKED):
+            return body
+        whole = list(body)
+        _look(environ["REQUEST_METHOD"], environ["PATH_INFO"], head, b"".join(whole))
+        return whole
 
     Application.__call__ = checked
 
