@@ -61,6 +61,18 @@ class Census:
                 # What comes of ringing its phone would have been told here.
                 leg.alone_since = self._board.clock.now()
                 self.schedule(SOON_SECONDS)
+                self._expect_switch(leg)
+
+    def _expect_switch(self, leg: Leg) -> None:
+        """Who waits for this phone waits in vain if FreeSWITCH cannot even be asked about it."""
+
+        def look() -> None:
+            with self._board.turn() as turn:
+                ringing = leg.phase is LegPhase.RINGING and leg.alone_since is not None
+                if ringing and self._context.control.connection is None:
+                    self._legs.abandon(turn, leg)
+
+        self._board.clock.later(self._context.options.switch_timeout, look)
 
     def channel_down(self, connection: Connection) -> None:
         """FreeSWITCH says that the channel has ended; its hangup event should follow. In a turn."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.desk.fakes import CALLER, Rig
+from tests.desk.fakes import ANN, CALLER, OPTIONS, Rig
 
 
 def test_a_caller_whose_connection_broke_and_who_is_gone_is_ended(rig: Rig) -> None:
@@ -35,6 +35,35 @@ def test_only_a_clear_no_ends_a_call(rig: Rig, reply: str) -> None:
     rig.clock.advance(0.5)
     rig.control.answer(f"uuid_exists {CALLER}", reply)
     assert rig.place() == "queue"
+
+
+def test_who_waits_for_a_phone_is_told_when_freeswitch_stays_away(rig: Rig) -> None:
+    line = rig.connects(CALLER)
+    asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
+    rig.rings(line)
+    rig.switch_goes()
+    rig.lost(line)
+    rig.clock.advance(OPTIONS.switch_timeout - 0.1)
+    assert not asked.over()
+    rig.clock.advance(0.2)
+    assert asked.refusal().http == 504
+    assert (rig.place(), rig.agent_state()) == ("queue", "idle")
+    rig.switch_comes()
+    rig.clock.advance(2.5)
+    rig.control.expect("uuid_kill")
+    rig.check()
+
+
+def test_who_waits_for_a_phone_waits_on_while_freeswitch_can_be_asked(rig: Rig) -> None:
+    line = rig.connects(CALLER)
+    asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
+    leg = rig.rings(line)
+    rig.lost(line)
+    rig.clock.advance(OPTIONS.switch_timeout + 0.1)
+    assert not asked.over()
+    assert rig.place() == "ann transferring"
+    rig.control.answer(f"uuid_exists {leg}", "false")
+    assert asked.refusal().http == 409
 
 
 def test_a_no_that_comes_after_she_is_back_means_nothing(rig: Rig) -> None:
