@@ -23,6 +23,7 @@ from fsapp.calls.guard import Situation
 from fsapp.calls.refusals import Refusal
 from fsapp.calls.table import FOR_EVER, LEAVING, Facts, Happening, Limits, UnknownTransition, happen
 from fsapp.desk.about import about
+from fsapp.desk.causes import Causes
 from fsapp.desk.clock import Clock
 from fsapp.desk.lines import Lines
 from fsapp.desk.live import Leg, LegPhase, LiveCall, Pending, Request
@@ -98,6 +99,7 @@ class Board:
         self.agents = self.presence.agents
         self.changed: Callable[[set[str]], None] = lambda _agents: None
         """Told after a turn whom it concerned, once its lock has been released."""
+        self.causes = Causes()
         self.lines = Lines()
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._ended: dict[str, Call] = {}

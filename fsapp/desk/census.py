@@ -102,7 +102,7 @@ class Census:
     def _ended(self, item: LiveCall | Leg, reply: Reply) -> None:
         if reply.lost:
             return  # whoever stands alone now is asked about over the control connection
-        cause = reply.text if _CAUSE.fullmatch(reply.text) else LOST
+        cause = reply.text if _CAUSE.fullmatch(reply.text) else self._cause(item)
         with self._board.turn() as turn:
             self._end(turn, item, cause)
 
@@ -137,9 +137,14 @@ class Census:
             if reply.text == "false" and item.connection is None:
                 log.warning("%s: FreeSWITCH no longer has it; ended", uuid, extra=known)
                 with self._board.turn() as later:
-                    self._end(later, item, LOST)
+                    self._end(later, item, self._cause(item))
 
         turn.post(control, commands.api_exists(uuid), on_reply=told)
+
+    def _cause(self, item: LiveCall | Leg) -> str:
+        """What FreeSWITCH said of the end, if it was before anybody here knew the channel."""
+        uuid = item.call.id if isinstance(item, LiveCall) else item.uuid
+        return self._board.causes.of(uuid) or LOST
 
     def _end(self, turn: Turn, item: LiveCall | Leg, cause: str) -> None:
         if isinstance(item, LiveCall):

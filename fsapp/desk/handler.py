@@ -51,6 +51,9 @@ class EventHandler:
     def knows(self, uuid: str) -> bool:
         return uuid in self._board.calls or uuid in self._board.legs
 
+    def missed(self, uuid: str, cause: str) -> None:
+        self._board.causes.add(uuid, cause)
+
     def happened(self, event: Event, connection: Connection) -> None:
         with self._board.turn() as turn:
             if event.name == "BACKGROUND_JOB":

@@ -57,6 +57,9 @@ class Handler(Protocol):
         """Whether it is to be told what happens to this channel; asked where every channel is
         told of. Needs no more than a look, and no lock."""
 
+    def missed(self, uuid: str, cause: str) -> None:
+        """A channel that it does not know has ended, with this cause. Must not lock either."""
+
     def happened(self, event: Event, connection: Connection) -> None: ...
 
     def disconnected(self, connection: Connection) -> None: ...
@@ -221,7 +224,11 @@ class Connection:
             return frame.event.get(b"Application") == _PLAYED and not self.superseded
         if self.uuid or name == b"BACKGROUND_JOB":
             return not self.superseded
-        return handler.knows(frame.event.get(b"Unique-ID", b"").decode("latin-1"))
+        uuid = frame.event.get(b"Unique-ID", b"").decode("latin-1")
+        known = handler.knows(uuid)
+        if not known and name == b"CHANNEL_HANGUP_COMPLETE":
+            handler.missed(uuid, frame.event.get(b"Hangup-Cause", b"").decode("latin-1"))
+        return known
 
     def _awaited(self, frame: Frame) -> bool:
         """Whether somebody waits for this reply; if not, it has come."""

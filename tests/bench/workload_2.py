@@ -80,7 +80,7 @@ class Desk:
         return spent["fsapp"] / count * 1000, spent["freeswitch"] / count * 1000
 
     def _listen(self) -> None:
-        with contextlib.suppress(EOFError, OSError, ValueError):
+        with contextlib.suppress(EOFError, OSError, StopIteration, ValueError):
             while True:
                 with contextlib.suppress(TimeoutError):
                     event = self._stream.next()

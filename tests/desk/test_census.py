@@ -15,6 +15,25 @@ def test_a_caller_whose_connection_broke_and_who_is_gone_is_ended(rig: Rig) -> N
     rig.check()
 
 
+def test_who_was_gone_before_she_was_known_ended_for_freeswitchs_cause(rig: Rig) -> None:
+    rig.handler.missed(CALLER, "ORIGINATOR_CANCEL")
+    line = rig.connects(CALLER)
+    rig.happens(CALLER, "DISCONNECT_NOTICE")
+    rig.clock.advance(0.5)
+    line.answer(f"uuid_getvar {CALLER} hangup_cause", "-ERR No such channel!")
+    assert rig.place() == "ended ORIGINATOR_CANCEL"
+    rig.check()
+
+
+def test_the_same_when_she_is_only_asked_about(rig: Rig) -> None:
+    rig.handler.missed(CALLER, "ORIGINATOR_CANCEL")
+    rig.lost(rig.connects(CALLER))
+    rig.clock.advance(0.5)
+    rig.control.answer(f"uuid_exists {CALLER}", "false")
+    assert rig.place() == "ended ORIGINATOR_CANCEL"
+    rig.check()
+
+
 def test_one_who_is_still_there_is_asked_about_until_she_is_back(rig: Rig) -> None:
     rig.lost(rig.connects(CALLER))
     for _ in range(3):

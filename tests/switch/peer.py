@@ -147,6 +147,7 @@ class NotingHandler:
         self.connections: list[Connection] = []
         self.events: list[Event] = []
         self.ended: list[Connection] = []
+        self.missed_ends: list[tuple[str, str]] = []
         self.known: Callable[[str], bool] = lambda _uuid: True
         self.on_connected: Callable[[Connection], None] = lambda _connection: None
 
@@ -157,6 +158,9 @@ class NotingHandler:
 
     def knows(self, uuid: str) -> bool:
         return self.known(uuid)
+
+    def missed(self, uuid: str, cause: str) -> None:
+        self.missed_ends.append((uuid, cause))
 
     def happened(self, event: Event, connection: Connection) -> None:  # noqa: ARG002
         self.events.append(event)

@@ -88,15 +88,19 @@ def test_it_subscribes_to_results_of_background_jobs(switch: EventSocket) -> Non
     controlled.control.stop()
 
 
-def test_it_is_told_of_channels_that_are_known_and_of_no_others(switch: EventSocket) -> None:
+def test_it_is_told_of_channels_that_are_known_and_only_the_end_of_others(
+    switch: EventSocket,
+) -> None:
     controlled = Controlled(switch.address)
     controlled.handler.known = lambda uuid: uuid == "mine"
     controlled.wait_up()
     for uuid in ("stranger", "mine"):
-        switch.admitted[-1].event("CHANNEL_HANGUP_COMPLETE", Unique_ID=uuid)
+        facts = {"Unique_ID": uuid, "Hangup_Cause": "ORIGINATOR_CANCEL"}
+        switch.admitted[-1].event("CHANNEL_HANGUP_COMPLETE", **facts)
     switch.admitted[-1].event("BACKGROUND_JOB", "+OK x\n", Job_UUID="job-1")
     wait_until(lambda: len(controlled.handler.events) == 2, "something was not told")
     assert [event.uuid for event in controlled.handler.events] == ["mine", ""]
+    assert controlled.handler.missed_ends == [("stranger", "ORIGINATOR_CANCEL")]
     controlled.control.stop()
 
 

@@ -33,6 +33,9 @@ class Handler:
         """Everything is decoded."""
         return uuid is not None
 
+    def missed(self, uuid: str, cause: str) -> None:
+        repr((uuid, cause))
+
     def happened(self, event: Event, connection: Connection) -> None:  # noqa: ARG002
         repr(event)
 
