@@ -17,6 +17,7 @@ import pytest
 
 from fsapp.calls import call as call_module
 from fsapp.calls import table as table_module
+from fsapp.calls.agent import Agent
 from fsapp.calls.call import State
 from fsapp.calls.guard import Situation
 from fsapp.calls.refusals import Refusal
@@ -25,12 +26,13 @@ from fsapp.desk import bridges as bridges_module
 from fsapp.desk import desk as desk_module
 from fsapp.desk import lines as lines_module
 from fsapp.desk.arrivals import Arrivals
-from fsapp.desk.board import Board
+from fsapp.desk.board import Board, LiveCall
 from fsapp.desk.bridges import Bridges
 from fsapp.desk.context import Context
 from fsapp.desk.endings import Endings
 from fsapp.desk.forgotten import Forgotten
 from fsapp.desk.handler import EventHandler
+from fsapp.desk.hangup import Hangup
 from fsapp.desk.legs import Legs
 from fsapp.desk.lines import Lines
 from fsapp.desk.music import Music
@@ -52,6 +54,22 @@ Break = Callable[[pytest.MonkeyPatch], None]
 def silence(patch: pytest.MonkeyPatch) -> None:
     """Nobody is played anything."""
     patch.setattr(Music, "start", lambda *_: None)
+
+
+def refused_and_done(patch: pytest.MonkeyPatch) -> None:
+    """An agent who may not hang a call up is told so, and it is hung up all the same."""
+    honest = Hangup._may_hang_up
+
+    def wrong(verb: Hangup, agent: Agent, call_id: str | None) -> LiveCall:
+        try:
+            return honest(verb, agent, call_id)
+        except Refusal:
+            live, turn = verb._board.calls.get(call_id or ""), verb._board._turn
+            if live is not None and turn is not None:
+                verb._context.kill(turn, live.call.id, live.connection)
+            raise
+
+    patch.setattr(Hangup, "_may_hang_up", wrong)
 
 
 def no_way_back(patch: pytest.MonkeyPatch) -> None:
@@ -442,6 +460,7 @@ BREAKINGS = (
         "every_customer_is_in_exactly_one_place", a_claim_never_released, "nothing is under way"
     ),
     Breaking("nobody_was_dropped", no_way_back, "was hung up"),
+    Breaking("nobody_was_dropped", refused_and_done, "was hung up"),
     Breaking("no_agent_is_in_two_places", a_leg_for_each_call, "legs on the switch"),
     Breaking("no_agent_is_in_two_places", two_current_calls, "has 2 current calls"),
     Breaking(

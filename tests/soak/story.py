@@ -296,11 +296,7 @@ class Story:
         elif pick < 0.75:
             self._ask(who, "call/park")
         else:
-            self._hang_up(who, current.id)
-
-    def _hang_up(self, who: str, call_id: str) -> None:
-        self.excuse(call_id, f"is to be hung up by {who}")
-        self._ask(who, "call/hangup", call_id=call_id)
+            self._ask(who, "call/hangup", call_id=current.id)
 
     def an_agent_does_anything(self) -> None:
         """Sense or nonsense."""
@@ -308,9 +304,7 @@ class Story:
         ids = [call.id for call in self._calls()] or ["nobody"]
         call_id = self.rng.choice(ids)
         verb = self.rng.choice(("pickup", "park", "unpark", "transfer", "hangup", "originate"))
-        if verb == "hangup":
-            self._hang_up(who, call_id)
-        elif verb == "transfer":
+        if verb == "transfer":
             self._ask(who, "call/transfer", source=call_id)
         elif verb == "originate":
             wanted = self.rng.choice(({"extension": OUTSIDE}, {"cm_id": "42"}, {"extension": "9"}))
@@ -477,12 +471,25 @@ class Story:
         picture = camera.take(self.world, [agent.id for agent in AGENTS])
         picture.leaks = leaks
         picture.answered = self._answered()
+        self._excused |= self._hung_up_by_agents()
         picture.troubles = self._troubles()
         picture.dropped = self._dropped(picture.rows)
         found = violations(picture, self._checks)
         if found:
             raise Broken(self.seed, found, self._told[-400:])
+        # What was done to whoever is still there has come to its end without her.
+        self._excused -= set(self.world.exchange.channels)
         self._callers = {uuid: seen for uuid, seen in self._callers.items() if not seen.down}
+
+    def _hung_up_by_agents(self) -> set[str]:
+        """Whom they asked to be hung up. Refused is refused; but what FreeSWITCH or the database
+        did not answer in time may be carried out later."""
+        return {
+            asked.parameters["call_id"]
+            for asked in self._asked
+            if asked.verb == "call/hangup"
+            and not (isinstance(asked.answer, Refusal) and asked.answer.http < 500)
+        }
 
     def _answered(self) -> list[Answered]:
         """What was promised with 200, also by a process that is no more."""
