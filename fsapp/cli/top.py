@@ -15,6 +15,7 @@ import time
 from fsapp.calls.document_types import AgentDocument, OrganizationDocument
 from fsapp.cli.base import Commands, command
 from fsapp.cli.remote import HELP, asking, remote_options
+from fsapp.cli.table import json_lines
 from fsapp.cli.terminal import Terminal, is_usable
 from fsapp.cli.view import View, lines
 from fsapp.client import Client, Event, Picture, Unreachable
@@ -39,17 +40,30 @@ def add(commands: Commands) -> None:
         f"q ends it. With --once, or where there is no terminal, it prints one picture. {HELP}",
     )
     top.add_argument("--once", action="store_true", help="print one picture and end")
+    top.add_argument("--json", action="store_true", help="one picture as one JSON document")
     remote_options(top)
 
 
 def _top(options: argparse.Namespace) -> int:
     with asking(options) as client:
         live = Live(client)
-        if options.once or not is_usable():
+        if options.json:
+            sys.stdout.write(json_lines([_document(live.view())]))
+        elif options.once or not is_usable():
             _print(live.view())
         else:
             live.run()
     return 0
+
+
+def _document(view: View) -> dict[str, object]:
+    """Who looks, who waits (next first), and every call and agent that she may see."""
+    return {
+        "agent": view.agent,
+        "queue": list(view.queue),
+        "calls": list(view.calls.values()),
+        "agents": list(view.agents.values()),
+    }
 
 
 def _print(view: View) -> None:

@@ -38,6 +38,8 @@ ROUNDS = 3
 SECONDS = 10.0
 PEER = Path(__file__).parent / "peers" / "python_esl_desk.py"
 AGENTS = {f"agent{number}": str(1101 + number) for number in range(12)}
+HEARD = {"events": {"heartbeat": 5}}
+"""The stream stays open while the bare handler has its turn."""
 TONE = "tone_stream://v=-20;%(1000,0,440);loops=-1"
 
 
@@ -136,7 +138,7 @@ def run(rates: Sequence[float] = RATES, rounds: int = ROUNDS) -> Iterator[Figure
     """fsapp's CPU per call and FreeSWITCH's, at each rate."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        desk = Desk(stack.enter_context(on_freeswitch(folder, AGENTS)))
+        desk = Desk(stack.enter_context(on_freeswitch(folder, AGENTS, HEARD)))
         stack.enter_context(desk)
         bare = stack.enter_context(Bare(desk.stage))
         desk.calls(5.0, 20)  # the first calls import and compile

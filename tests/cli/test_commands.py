@@ -174,7 +174,7 @@ def test_a_wrong_command_line_is_one_line_and_exits_with_2(
 @pytest.mark.parametrize(
     ("arguments", "help_"),
     [
-        (("top", "--json"), "fsapp top"),
+        (("top", "--yaml"), "fsapp top"),
         (("agent", "list", "more"), "fsapp agent list"),
         (("--json",), "fsapp"),
         (("contact", "set", "x"), "fsapp contact set"),

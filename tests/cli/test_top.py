@@ -255,3 +255,15 @@ def test_once_is_one_picture_as_wide_as_is_said(run: Run, monkeypatch: pytest.Mo
         assert max(map(len, run("top", "--once").out.splitlines())) == 80
         monkeypatch.setenv("COLUMNS", "120")
         assert max(map(len, run("top", "--once").out.splitlines())) == 120
+
+
+def test_the_picture_is_there_for_programs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(Desk([call("c-1", state="queued", position=1)])) as server:
+        monkeypatch.setenv("FSAPP_TOKEN", "ann-token")
+        monkeypatch.setenv("FSAPP_URL", f"http://{server.address}")
+        ran = run("top", "--json")
+    (line,) = ran.out.splitlines()
+    shown = json.loads(line)
+    assert (ran.status, shown["agent"]["id"]) == (0, "ann")
+    ids = {name: [one["id"] for one in shown[name]] for name in ("queue", "calls", "agents")}
+    assert (ids["queue"], ids["calls"], "ann" in ids["agents"]) == (["c-1"], ["c-1"], True)
