@@ -43,6 +43,7 @@ from fsapp.setting_kinds import (
 
 __all__ = [
     "DEFAULT_FILE",
+    "OTHER_VARIABLES",
     "TABLE",
     "Address",
     "Agent",
@@ -72,9 +73,19 @@ __all__ = [
 DEFAULT_FILE = Path("conf/fsapp.toml")
 """Read when it exists in the working directory and no other file is named."""
 
+OTHER_VARIABLES = frozenset(
+    {
+        "FSAPP_URL",
+        "FSAPP_TOKEN",
+        "FSAPP_FREESWITCH",
+        "FSAPP_FREESWITCH_DIRECTORY",
+        "FSAPP_TRACES",
+    }
+)
+"""No settings: where and as whom a command asks; where the tests find and leave things."""
+
+_PREFIX = "FSAPP_"
 _LONGEST_SHOWN = 80
-_NO_SETTINGS = ("FSAPP_FREESWITCH", "FSAPP_TRACES")
-"""What tells the tests where things are."""
 
 _TONE = "tone_stream://%(400,200,400,450);%(400,2000,400,450);loops=-1"
 _LOCAL = networks(["127.0.0.0/8", "::1/128"])
@@ -258,7 +269,7 @@ class Row:
     @property
     def variable(self) -> str:
         """The environment variable that overrides it."""
-        return f"FSAPP_{self.section}_{self.key}".upper()
+        return f"{_PREFIX}{self.section}_{self.key}".upper()
 
     def of(self, settings: Settings) -> Any:
         """Its value in ``settings``."""
@@ -272,6 +283,7 @@ TABLE: tuple[Row, ...] = tuple(
     for key in fields(built_by)  # type: ignore[arg-type]
 )
 _ROWS = {(row.section, row.key): row for row in TABLE}
+_BY_VARIABLE = {row.variable: row for row in TABLE}
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -336,15 +348,23 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[Row, object]]:
     for variable, text in sorted(environ.items()):
-        section, _, key = variable.removeprefix("FSAPP_").lower().partition("_")
-        if not variable.startswith("FSAPP_") or variable.startswith(_NO_SETTINGS) or not key:
+        if not variable.startswith(_PREFIX) or variable in OTHER_VARIABLES:
             continue
-        row = _known(section, key, variable)
+        row = _named_by(variable)
         try:
             value = row.kind.from_text(text)
         except ValueError:
             value = text
         yield _parsed(row, value, variable)
+
+
+def _named_by(variable: str) -> Row:
+    row = _BY_VARIABLE.get(variable)
+    if row is None:
+        # Without its quotes: reloading.py sees by a line's beginning what it is about.
+        name = _shown(variable).strip("'\"")
+        raise SettingsError(f"{name}: unknown setting")
+    return row
 
 
 def _known(section: str, key: str, origin: str) -> Row:

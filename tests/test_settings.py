@@ -1,5 +1,6 @@
 """Settings: defaults, precedence, and one clear line for everything that is wrong."""
 
+import re
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -8,9 +9,18 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from fsapp.settings import TABLE, Address, Row, Settings, SettingsError, load
+from fsapp.settings import (
+    OTHER_VARIABLES,
+    TABLE,
+    Address,
+    Row,
+    Settings,
+    SettingsError,
+    load,
+)
 
-SHIPPED = Path(__file__).parent.parent / "conf" / "fsapp.toml"
+ROOT = Path(__file__).parent.parent
+SHIPPED = ROOT / "conf" / "fsapp.toml"
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -103,13 +113,57 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
 
 
 def test_variables_that_are_not_settings_are_left_alone(tmp_path: Path) -> None:
-    environ = {"FSAPP_FREESWITCH": "/somewhere/freeswitch", "HTTP_LISTEN": "x", "FSAPP_": ""}
+    environ = {"HTTP_LISTEN": "x", "FSAPPX": "", **dict.fromkeys(OTHER_VARIABLES, "x")}
     assert load(written(tmp_path, ""), environ) == Settings()
 
 
-def test_a_misspelt_setting_in_the_environment_is_refused(tmp_path: Path) -> None:
-    line = refusal(tmp_path, FSAPP_HTTP_LISTN="127.0.0.1:1")
-    assert line == "FSAPP_HTTP_LISTN: unknown setting 'http.listn'"
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "FSAPP_HTTP_LISTN",
+        "FSAPP_HTTPLISTEN",
+        "FSAPP_PHONE",
+        "FSAPP_FREESWITCHX_Y",
+        "FSAPP_TOKENS",
+        "FSAPP_http_listen",
+        "FSAPP_",
+    ],
+)
+def test_a_variable_of_ours_that_is_no_setting_is_refused_by_name(
+    tmp_path: Path, variable: str
+) -> None:
+    assert refusal(tmp_path, **{variable: "127.0.0.1:1"}) == f"{variable}: unknown setting"
+
+
+@pytest.mark.parametrize(
+    "variable", ["FSAPP_A\nB", "FSAPP_\udcff", "FSAPP_'", "FSAPP_" + "A" * 5000]
+)
+def test_whatever_it_is_called_it_is_refused_in_one_short_line(
+    tmp_path: Path, variable: str
+) -> None:
+    line = refusal(tmp_path, **{variable: "1"})
+    assert line.startswith("FSAPP_")
+    assert line.endswith(": unknown setting")
+    assert len(line) < 120
+
+
+def variables_named() -> set[str]:
+    """Every variable of ours that is documented or shipped, and those that the tests read."""
+    texts = [ROOT / "README.md", ROOT / "Makefile", ROOT / ".ci" / "run"]
+    for folder, kind in (("conf", "*"), ("docs", "*.md"), ("fsapp", "*.py")):
+        texts += (ROOT / folder).rglob(kind)
+    found = {name for path in texts for name in re.findall(r"FSAPP_[A-Z_]+", text_of(path))}
+    read = re.compile(r"environ(?:\.get\(|\[)\"(FSAPP_[A-Z_]+)\"")
+    tests = [text_of(path) for path in (ROOT / "tests").rglob("*.py")]
+    return found | {name for text in tests for name in read.findall(text)}
+
+
+def text_of(path: Path) -> str:
+    return path.read_text("utf-8", "replace") if path.is_file() else ""
+
+
+def test_the_other_variables_are_exactly_those_that_somebody_reads() -> None:
+    assert variables_named() - {"FSAPP_"} - {row.variable for row in TABLE} == OTHER_VARIABLES
 
 
 def test_unknown_keys_and_sections_are_refused_by_name(tmp_path: Path) -> None:
