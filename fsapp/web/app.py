@@ -40,7 +40,7 @@ from fsapp.web.answers import (
 )
 from fsapp.web.body import read_body
 from fsapp.web.formats import wants_csv
-from fsapp.web.guesses import Guesses
+from fsapp.web.guesses import RETRY_AFTER, Guesses
 from fsapp.web.openapi import description
 from fsapp.web.pages import Pages
 from fsapp.web.parameters import Received, check, fields_of, read
@@ -179,16 +179,23 @@ class _Door:
     guesses: Guesses
     scrapers: Scrapers
 
-    def admit(self, route: Route | None, found: frozenset[str], host: str) -> Agent | None:
+    def admit(self, route: Route | None, found: frozenset[str], environ: Environ) -> Agent | None:
         """The agent who asks, ``None`` where she need not be known; or 401."""
         scraped = route is not None and route.scraped
         is_open = route is not None and route.open
-        if is_open or (scraped and self.scrapers.admits(host, found)):
+        if is_open or (scraped and self.scrapers.admits(environ.get("REMOTE_ADDR", ""), found)):
             return None
-        agent = tokens.admit(self.holders, found, self.guesses, host)
+        agent = tokens.admit(self.holders, found, lambda: self._noted(environ))
         if scraped and not may_read(agent):
             raise not_authorized()
         return agent
+
+    def _noted(self, environ: Environ) -> int:
+        """Has the answer to a wrong token too many come late; in how many seconds to try again."""
+        late = self.guesses.wrong(environ.get("REMOTE_ADDR", ""))
+        if late and CONNECTION in environ:
+            environ[CONNECTION].late = late
+        return RETRY_AFTER if late else 0
 
 
 def build(
@@ -231,7 +238,7 @@ def _admit(door: _Door, body_limit: int) -> None:
     )
     received = replace(received, fields=(*received.fields, *fields_of(in_path(path))))
     found = tokens.given(environ.get("HTTP_AUTHORIZATION", ""), received)
-    agent = door.admit(route, found, environ.get("REMOTE_ADDR", ""))
+    agent = door.admit(route, found, environ)
     method_allowed(route, environ["REQUEST_METHOD"], path)
     environ[_ADMITTED] = _Admitted(agent, found, received)
 

@@ -9,6 +9,7 @@ cheroot is more forgiving; each override names what it would let through.
 
 from __future__ import annotations
 
+import math
 import re
 import socket
 import time
@@ -38,9 +39,6 @@ _SINGLE = frozenset(
         b"Transfer-Encoding",
     }
 )
-_SLOWED = b"Retry-After"
-HOLD_SECONDS = 1.0
-"""How much later whoever guesses tokens gets her answer."""
 _WANTS_TLS = "This port speaks HTTPS only."
 _LINGER_SECONDS = 1.0
 _LINGER_BYTES = 1048576
@@ -117,9 +115,9 @@ class StrictRequest(HTTPRequest):
         if self.conn.successor is not None:
             # No chunks: what follows is not cheroot's to write, and ends with the connection.
             self.response_protocol = "HTTP/1.0"
-        if self._is_slowed():
+        if self.conn.late:
             self.close_connection = True
-            self.conn.hold(HOLD_SECONDS)
+            self.conn.hold()
         with self._collected() as head:
             super().send_headers()
         self._head = bytes(head)
@@ -150,11 +148,6 @@ class StrictRequest(HTTPRequest):
             yield data
         finally:
             self.conn.wfile = file
-
-    def _is_slowed(self) -> bool:
-        """Whether this is the answer to one wrong token too many (``guesses.py``)."""
-        status: Any = self.status  # bytes, whatever cheroot says
-        return status.startswith(b"401") and any(name == _SLOWED for name, _ in self.outheaders)
 
     def _refuse(self, status: str, why: str) -> bool:
         self.simple_response(status, why)
@@ -193,6 +186,8 @@ class StrictConnection(HTTPConnection):
     """How many bytes may still come from a client who has her answer; 0 while she may ask."""
     until = 0.0
     """How long the selector waits for her, on the monotonic clock."""
+    late = 0.0
+    """How many seconds after it is made the answer is sent (``guesses.py``); infinite: never."""
     _held: bytearray | None = None
 
     def __init__(self, server: Any, sock: Any, makefile: Any = MakeFile) -> None:
@@ -208,7 +203,8 @@ class StrictConnection(HTTPConnection):
         if successor is not None:
             successor(self.socket)
             return
-        if not (self.unread or self._held) or not self.server.ready:
+        waits = self.unread or self._held
+        if not waits or self.late == math.inf or not self.server.ready:
             self.close_now()
             return
         self.leaving = _LINGER_BYTES
@@ -232,10 +228,10 @@ class StrictConnection(HTTPConnection):
         with suppress(OSError):
             self.socket.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def hold(self, seconds: float) -> None:
-        """What is answered from here on is sent so much later, and no thread waits for it."""
+    def hold(self) -> None:
+        """What is answered from here on is sent so ``late``, and no thread waits for it."""
         self._held = bytearray()
-        self.until = time.monotonic() + seconds
+        self.until = time.monotonic() + self.late
         self.wfile = _Holding(self._held)
 
     def say_held(self) -> None:

@@ -6,15 +6,18 @@ an answer, and none is logged.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.refusals import Refusal, bad_parameters, not_authorized
-from fsapp.web.guesses import Guesses
 from fsapp.web.parameters import Received
 from fsapp.web.routes import TOKEN
 
 __all__ = ["Holders", "admit", "authenticate", "check_single", "given"]
+
+_MOST = 2
+"""Different tokens in one request: a header's and a parameter's, by mistake."""
 
 
 class Holders(Protocol):
@@ -24,12 +27,13 @@ class Holders(Protocol):
 
 
 def given(authorization: str, received: Received) -> frozenset[str]:
-    """Every token of a request: its ``Authorization`` header's and its parameters'."""
+    """The tokens of a request: its ``Authorization`` header's and its parameters'. None of them
+    when there are many: a body has room for a thousand guesses, which would count as one."""
     tokens = {field.text for field in received.fields if field.name == TOKEN.name}
     scheme, _, token = authorization.strip().partition(" ")
     if scheme.lower() == "bearer":
         tokens.add(token.strip())
-    return frozenset(tokens)
+    return frozenset(tokens if len(tokens) <= _MOST else ())
 
 
 def authenticate(holders: Holders, tokens: frozenset[str]) -> Agent:
@@ -41,14 +45,14 @@ def authenticate(holders: Holders, tokens: frozenset[str]) -> Agent:
     raise not_authorized()
 
 
-def admit(holders: Holders, tokens: frozenset[str], guesses: Guesses, host: str) -> Agent:
-    """As :func:`authenticate`; the 401 says when to try again once ``host`` has sent too many
-    wrong tokens."""
+def admit(holders: Holders, tokens: frozenset[str], noted: Callable[[], int]) -> Agent:
+    """As :func:`authenticate`. ``noted`` is told of wrong tokens, and answers in how many seconds
+    to try again when they were too many, else 0."""
     try:
         return authenticate(holders, tokens)
     except Refusal:
         if any(tokens):
-            raise not_authorized(guesses.wrong(host)) from None
+            raise not_authorized(noted()) from None
         raise
 
 

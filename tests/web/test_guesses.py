@@ -1,23 +1,28 @@
-"""Guessing tokens is slowed by address, and never at the expense of who has a right one."""
+"""Guessing tokens is rationed by address, and never at the expense of who has a right one."""
 
 from __future__ import annotations
 
 import logging
+import random
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from fsapp.settings import Address, Http, Settings
 from fsapp.web import guesses as guesses_module
 from fsapp.web.app import build
-from fsapp.web.guesses import FREE, SECONDS_EACH, Guesses
+from fsapp.web.guesses import FREE, LONGEST_SECONDS, NEVER, SECONDS_EACH, Guesses
 from fsapp.web.server import WebServer
-from fsapp.web.strict_http import HOLD_SECONDS
 
-from .serving import LIMIT, Holders, NoStreams, NotingDesk, Response, exchange, parsed, request
+from .serving import FORM, Holders, NoStreams, NotingDesk, Response, exchange, parsed, request
+
+WAITING = int(LONGEST_SECONDS / SECONDS_EACH)
+"""How many answers of an address may be late at a time."""
 
 
 class Clock:
@@ -47,18 +52,47 @@ def test_the_first_wrong_tokens_are_free_and_the_next_are_not(guesses: Guesses) 
     assert guesses.wrong("192.0.2.1") == SECONDS_EACH
 
 
+def fill_the_line(guesses: Guesses, host: str) -> None:
+    exhaust(guesses, host)
+    turns = [SECONDS_EACH * (number + 1) for number in range(WAITING)]
+    assert [guesses.wrong(host) for _ in range(WAITING)] == turns
+
+
+def test_each_waits_for_its_turn_and_who_would_wait_too_long_is_not_answered(
+    guesses: Guesses,
+) -> None:
+    fill_the_line(guesses, "192.0.2.1")
+    assert guesses.wrong("192.0.2.1") == NEVER
+
+
 def test_going_on_does_not_make_it_worse_and_waiting_helps(guesses: Guesses, clock: Clock) -> None:
-    exhaust(guesses, "192.0.2.1")
-    assert [guesses.wrong("192.0.2.1") for _ in range(100)] == [SECONDS_EACH] * 100
+    fill_the_line(guesses, "192.0.2.1")
+    assert {guesses.wrong("192.0.2.1") for _ in range(100)} == {NEVER}
     clock.now += SECONDS_EACH
-    assert guesses.wrong("192.0.2.1") == 0
-    assert guesses.wrong("192.0.2.1") == SECONDS_EACH
+    assert [guesses.wrong("192.0.2.1") for _ in range(2)] == [LONGEST_SECONDS, NEVER]
+    clock.now += LONGEST_SECONDS + SECONDS_EACH
+    assert [guesses.wrong("192.0.2.1") for _ in range(2)] == [0, SECONDS_EACH]
 
 
 def test_after_a_while_everything_is_forgiven(guesses: Guesses, clock: Clock) -> None:
+    fill_the_line(guesses, "192.0.2.1")
+    clock.now += LONGEST_SECONDS + FREE * SECONDS_EACH
     exhaust(guesses, "192.0.2.1")
-    clock.now += FREE * SECONDS_EACH
-    exhaust(guesses, "192.0.2.1")
+
+
+def test_thousands_at_once_and_all_the_time_are_answered_one_in_three_seconds(
+    guesses: Guesses, clock: Clock
+) -> None:
+    """Whatever the times between them, five minutes long."""
+    chance, began, due = random.Random(7), clock.now, []
+    for _ in range(5000):
+        guesses.wrong("192.0.2.1")
+    while clock.now < began + 300.0:
+        due.append(clock.now + guesses.wrong("192.0.2.1"))
+        clock.now += chance.uniform(0.0, 0.2)
+    answered = sorted(at for at in due if at != NEVER)
+    assert all(after - at > SECONDS_EACH - 0.01 for at, after in pairwise(answered))
+    assert len(answered) > 80
 
 
 def test_another_address_is_not_meant(guesses: Guesses) -> None:
@@ -110,29 +144,54 @@ def guess(server: WebServer, number: int = 0) -> Response:
     return parsed(exchange(server.address, sent, half_close=False))
 
 
+def within_a_second(server: WebServer, number: int) -> bytes | None:
+    """What is heard until then: an answer, nothing and the end, or ``None``, nothing at all."""
+    with socket.create_connection(server.address, timeout=1.0) as connection:
+        connection.sendall(request("GET", "/agent", token=f"guess-{number}"))
+        try:
+            return connection.recv(65536)
+        except TimeoutError:
+            return None
+
+
 def test_over_http_a_guess_too_many_is_answered_late_and_alone(server: WebServer) -> None:
     assert [guess(server, number).status for number in range(FREE)] == [401] * FREE
     began = time.monotonic()
     refused = guess(server)
-    assert time.monotonic() - began >= HOLD_SECONDS
+    assert time.monotonic() - began >= SECONDS_EACH
     assert refused.status == 401
     assert refused.document["error"] == "not-authorized"
     assert refused.headers["Retry-After"] == "3"
     assert refused.headers["Connection"] == "close"
 
 
+def test_of_fifty_guesses_at_once_those_that_are_free_are_answered_within_a_second(
+    server: WebServer,
+) -> None:
+    with ThreadPoolExecutor(50) as pool:
+        heard = list(pool.map(lambda number: within_a_second(server, number), range(50)))
+    assert sum(one is not None and one.startswith(b"HTTP/1.1 401 ") for one in heard) == FREE
+    assert heard.count(None) == WAITING
+    assert heard.count(b"") == 50 - FREE - WAITING
+
+
 def test_beside_a_hundred_guesses_right_tokens_are_served_at_once(server: WebServer) -> None:
     """Two threads: the guesses occupy none while they wait for their answers."""
-    for number in range(FREE):
-        guess(server, number)
     with ThreadPoolExecutor(100) as pool:
-        guessing = [pool.submit(guess, server, number) for number in range(100)]
+        guessing = pool.map(lambda number: within_a_second(server, number), range(100))
         for _ in range(10):
             began = time.monotonic()
             good = parsed(exchange(server.address, request("GET", "/agent"), half_close=False))
             assert good.status == 200
-            assert time.monotonic() - began < HOLD_SECONDS
-        assert {one.result(LIMIT).status for one in guessing} == {401}
+            assert time.monotonic() - began < 1.0
+        assert list(guessing).count(None) == WAITING
+
+
+def test_many_tokens_in_one_request_are_none(server: WebServer) -> None:
+    """Or a body would be a thousand guesses that count as one."""
+    body = "&".join(f"token={token}" for token in ("a", "b", "ann-token")).encode()
+    sent = request("POST", "/call/park", body, token=None, Content_Type=FORM)
+    assert parsed(exchange(server.address, sent, half_close=False)).status == 401
 
 
 def test_no_token_at_all_is_no_guess(server: WebServer) -> None:
