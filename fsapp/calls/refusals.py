@@ -134,9 +134,10 @@ def call_owned(call_id: str, owner: str, call: Document | None = None) -> Refusa
     )
 
 
-def route_not_found(path: str) -> Refusal:
+def route_not_found() -> Refusal:
+    """Does not repeat the path: who puts a token into it must not find it in an answer."""
     return Refusal(
-        HTTPStatus.NOT_FOUND, "not found", "route-not-found", f"There is nothing at {path}."
+        HTTPStatus.NOT_FOUND, "not found", "route-not-found", "There is nothing at this address."
     )
 
 

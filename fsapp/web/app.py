@@ -97,7 +97,7 @@ class _NoFigures:
         pass
 
     def exposition(self) -> bytes:
-        raise route_not_found("/metrics")
+        raise route_not_found()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +142,15 @@ class Application:
         except DatabaseTrouble as trouble:
             answer = refused(dependency_unavailable(str(trouble)))
         except Exception:  # noqa: BLE001 - incident() logs it
-            where = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']!r}"
-            answer = incident(where, *_asked(environ.get(_ADMITTED)))
+            answer = incident(_where(environ), *_asked(environ.get(_ADMITTED)))
         start_response(answer.status_line, list(answer.headers.items()))
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+
+
+def _where(environ: Environ) -> str:
+    """The request for the log: its route, not its path, into which anybody may put a token."""
+    route: Route | None = environ.get(_ROUTE)
+    return f"{environ['REQUEST_METHOD']} {'no route' if route is None else route.path}"
 
 
 def _asked(admitted: _Admitted | None) -> tuple[str | None, str | None]:
@@ -239,7 +244,7 @@ def _admit(door: _Door, body_limit: int) -> None:
     received = replace(received, fields=(*received.fields, *fields_of(in_path(path))))
     found = tokens.given(environ.get("HTTP_AUTHORIZATION", ""), received)
     agent = door.admit(route, found, environ)
-    method_allowed(route, environ["REQUEST_METHOD"], path)
+    method_allowed(route, environ["REQUEST_METHOD"])
     environ[_ADMITTED] = _Admitted(agent, found, received)
 
 

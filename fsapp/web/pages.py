@@ -46,5 +46,5 @@ class Pages:
         name = _PAGES.get(path) or path.rpartition("/")[2]
         page = self._files.get(name)
         if page is None:
-            raise route_not_found(path)
+            raise route_not_found()
         return page

@@ -40,7 +40,6 @@ _ANYTHING = re.compile(ANYTHING, re.DOTALL)
 _CM_ID = re.compile(r"[0-9]+")
 _STATE = re.compile(r"idle|paused")
 _PRINTABLE_ASCII = re.compile(r"[ -~]+")
-_LONGEST_PATH_SHOWN = 100
 
 READ = ("GET",)
 CHANGE = ("POST",)
@@ -391,15 +390,10 @@ def in_path(path: str) -> dict[str, str]:
     return next((match.groupdict() for match in matches if match is not None), {})
 
 
-def method_allowed(route: Route | None, method: str, path: str) -> Route:
+def method_allowed(route: Route | None, method: str) -> Route:
     """The route, or the refusal 404 or 405 (protocol §2)."""
     if route is None:
-        raise refusals.route_not_found(_shown(path))
+        raise refusals.route_not_found()
     if method not in route.methods:
         raise refusals.method_not_allowed(method, route.allow)
     return route
-
-
-def _shown(path: str) -> str:
-    text = "".join(letter if letter.isprintable() else "?" for letter in path)
-    return text if len(text) <= _LONGEST_PATH_SHOWN else f"{text[:_LONGEST_PATH_SHOWN]}..."

@@ -51,7 +51,6 @@ _ARGUMENTS = {
     "cm_id": "42",
     "allowed": "POST",
     "method": "GET",
-    "path": "/call/lists",
     "limit": 1000,
     "missing": {"switch": "FreeSWITCH is not connected"},
     "which": "FreeSWITCH is not connected",

@@ -133,8 +133,7 @@ def test_no_token_and_no_password_in_log_answers_or_database(
     for path in (f"/agent?token={token}", f"/agent?token={token}&token={other}", f"/x/{token}x"):
         answer = send_raw(desk.app.address, request(path, other))
         assert answer is not None
-        if not path.startswith("/x/"):
-            said.append(answer.body)
+        said.append(answer.body)
     for hostile in (
         f"GET /agent?token={token}\r\n\r\n",
         f"{token}\r\n\r\n",
@@ -148,7 +147,7 @@ def test_no_token_and_no_password_in_log_answers_or_database(
     assert written
     log = desk.app.log().encode()
     for secret in (token, other, switch.control_password):
-        for text in (*said, log.replace(f"/x/{token}x".encode(), b""), *written):
+        for text in (*said, log, *written):
             assert secret.encode() not in text
 
 

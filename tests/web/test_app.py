@@ -70,6 +70,13 @@ def test_an_unknown_path_is_404(ask: Ask, path: str) -> None:
     assert (response.status, response.document["error"]) == (404, "route-not-found")
 
 
+def test_an_unknown_path_is_not_repeated(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody's token may stand in it."""
+    caplog.set_level(0)
+    assert b"s3cret" not in ask("GET", "/x/s3cret").body
+    assert "s3cret" not in caplog.text
+
+
 def test_a_path_with_invalid_utf_8_is_404_and_not_the_path_without_it(
     ask: Ask, desk: NotingDesk
 ) -> None:
@@ -168,6 +175,18 @@ def test_an_incident_names_who_asked_and_about_which_call(
     found = json.loads(FORMATS["json"]().format(record))
     assert (found["agent"], found["call"]) == ("ann", "c-1")
     assert found["exception"].endswith("ZeroDivisionError")
+
+
+def test_an_incident_names_the_route_and_not_the_path(
+    ask: Ask, desk: NotingDesk, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> dict[str, object]:
+        raise ZeroDivisionError
+
+    desk.behaviour = fails
+    assert ask("GET", "/call/s3cret/timeline").status == 500
+    (record,) = [one for one in caplog.records if one.name == "fsapp.web.answers"]
+    assert record.getMessage().endswith(" in GET /call/<call_id>/timeline")
 
 
 def test_bottles_own_errors_are_json_documents_too(ask: Ask, desk: NotingDesk) -> None:
