@@ -23,9 +23,9 @@ SOAK_EXAMPLES ?= 2000
 FUZZED := tests/calls/test_model.py tests/web/test_fuzz.py tests/soak/test_refusals.py \
 	tests/switch/test_frame_fuzz.py tests/acceptance/test_openapi.py
 
-# Twice SOAK_MINUTES minutes (10), then the fuzz tests with SOAK_EXAMPLES examples each (a sixth for
-# refusals, a twentieth for each operation of openapi.json) and the faults that last as long as in
-# real life; the exit status is not 0 when an invariant was broken.
+# Twice SOAK_MINUTES minutes (10), then the fuzz tests with SOAK_EXAMPLES examples each (a tenth
+# for each route, a sixth for refusals, a twentieth for each operation of openapi.json) and the faults
+# that last as long as in real life; the exit status is not 0 when an invariant was broken.
 soak: $(UV)
 	$(RUN) python -m tests.soak
 	$(RUN) python -m tests.soak.endurance

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,15 +23,17 @@ from fsapp.calls.table import Happening
 from fsapp.desk.pickup import Pickup
 from fsapp.lab.callers import call_in
 from fsapp.web.openapi import description
-from fsapp.web.routes import ROUTES
+from fsapp.web.routes import ROUTES, Route
 from tests.described import Description
 from tests.soak.story import AGENTS, ANSWERS, prepare, settings_for
 from tests.soak.world import World
-from tests.web.test_fuzz import ENDLESS, EXAMPLES, TEXT
+from tests.web.test_fuzz import ENDLESS, EXAMPLES, HOSTILE, TEXT
 
 DESCRIBED = Description(description())
 CALLS = [f"@{number}" for number in range(5)]
 """Stand for the calls of the scene: two queued, one greeted, one spoken with, one parked."""
+
+VERBS = [route for route in ROUTES if route.verb and route.path not in ENDLESS]
 
 Request = tuple[str, str, str, dict[str, str]]
 
@@ -39,14 +41,24 @@ Request = tuple[str, str, str, dict[str, str]]
 @st.composite
 def requests(draw: st.DrawFn) -> Request:
     """Who asks, method, path, parameters."""
-    route = draw(st.sampled_from([r for r in ROUTES if r.verb and r.path not in ENDLESS]))
+    route = draw(st.sampled_from(VERBS))
     who = draw(st.sampled_from([agent.id for agent in AGENTS] + ["nobody"]))
     values = st.sampled_from([*CALLS, *CALLS, "1142", "42", "idle", "paused"]) | TEXT
     chosen = draw(
         st.lists(st.sampled_from([p.name for p in route.parameters] or ["x"]), max_size=2)
     )
     parameters = {name: draw(values) for name in chosen}
-    return who, draw(st.sampled_from(route.methods)), route.path, parameters
+    return who, draw(st.sampled_from(route.methods)), draw(paths(route)), parameters
+
+
+def paths(route: Route) -> st.SearchStrategy[str]:
+    """The route's path with a call of the scene, or anything, in place of its parameter."""
+    parts = st.sampled_from(CALLS) | HOSTILE.map(without_query) | TEXT.map(lambda t: quote(t, ""))
+    return parts.map(lambda part: route.path.replace("<call_id>", part))
+
+
+def without_query(path: str) -> str:
+    return path.partition("?")[0].partition("#")[0]
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +102,7 @@ def asked(world: World, token: str, request: Request) -> tuple[int, dict[str, An
     body = urlencode(parameters).encode() if method == "POST" else b""
     environ = {
         "REQUEST_METHOD": method,
-        "PATH_INFO": path,
+        "PATH_INFO": unquote(path, "latin-1"),
         "SCRIPT_NAME": "",
         "QUERY_STRING": "" if body else urlencode(parameters),
         "CONTENT_TYPE": "application/x-www-form-urlencoded",
@@ -136,16 +148,19 @@ def changes_nothing(folder: Path, tokens: dict[str, str], wanted: list[Request])
     """Asks one after the other; what is refused must leave the record as it was."""
     with scene(folder) as (world, ids):
         for who, method, path, parameters in wanted:
-            meant = {
-                name: ids[CALLS.index(value)] if value in CALLS else value
-                for name, value in parameters.items()
-            }
+            meant = {name: named(ids, value) for name, value in parameters.items()}
+            there = "/".join(named(ids, part) for part in path.split("/"))
             before = record(world)
-            code, document = asked(world, tokens.get(who, "no"), (who, method, path, meant))
+            code, document = asked(world, tokens.get(who, "no"), (who, method, there, meant))
             assert code in ANSWERS, document
             if code != 200:
                 assert {"status", "description", "error"} <= document.keys()
                 assert record(world) == before, f"{code} {document} changed something"
+
+
+def named(ids: list[str], value: str) -> str:
+    """The id of the call that ``value`` stands for, else the value itself."""
+    return ids[CALLS.index(value)] if value in CALLS else value
 
 
 @settings(
@@ -159,6 +174,16 @@ def test_a_refusal_changes_nothing(
     prepared: tuple[Path, dict[str, str]], wanted: list[Request]
 ) -> None:
     changes_nothing(*prepared, wanted)
+
+
+def test_every_route_is_reached(prepared: tuple[Path, dict[str, str]]) -> None:
+    """With a call of the scene where a path has one; 404 is what none of them answers."""
+    folder, tokens = prepared
+    with scene(folder) as (world, ids):
+        for route in VERBS:
+            path = route.path.replace("<call_id>", ids[0])
+            code, document = asked(world, tokens["ann"], ("ann", route.methods[0], path, {}))
+            assert document.get("error") != "route-not-found", (code, path)
 
 
 def test_a_refusal_that_changes_something_is_noticed(

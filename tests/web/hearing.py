@@ -14,6 +14,7 @@ from typing import Any
 from fsapp.calls.agent import Agent
 from fsapp.settings import Address, Events, Http, Settings
 from fsapp.web.app import build
+from fsapp.web.guesses import Guesses
 from fsapp.web.server import WebServer
 from fsapp.web.streams import Streams
 
@@ -186,14 +187,19 @@ class Hall:
 
 
 @contextmanager
-def hall(threads: int = 4, tls: ssl.SSLContext | None = None, **settings: Any) -> Iterator[Hall]:
+def hall(
+    threads: int = 4,
+    tls: ssl.SSLContext | None = None,
+    guesses: Guesses | None = None,
+    **settings: Any,
+) -> Iterator[Hall]:
     """A served hall; ``settings`` are those of the section ``events``."""
     http = Http(listen=Address("127.0.0.1", 0), threads=threads)
     events = Events(**settings)
     feed, holders = ScriptedFeed(), Holders()
     streams = Streams(feed, holders, events)
     known = replace(Settings(), http=http, events=events)
-    server = WebServer(build(NotingDesk(), holders, known, streams), http, tls)
+    server = WebServer(build(NotingDesk(), holders, known, streams, guesses), http, tls)
     streams.start()
     server.start()
     made = Hall(feed, holders, server, streams)

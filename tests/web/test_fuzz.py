@@ -8,22 +8,37 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
+from itertools import count
 from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from fsapp.settings import Address
+from fsapp.settings import Address, Http, Settings
+from fsapp.web.app import build
+from fsapp.web.guesses import SECONDS_EACH, Guesses
+from fsapp.web.pages import FOLDER
 from fsapp.web.routes import ROUTES, Parameter, Route
 from fsapp.web.server import WebServer
 from tests.switch.peer import wait_until
 
 from .hearing import LIMIT, Hall, Word, hall
-from .serving import ANN, NotingDesk, Response, exchange, parsed, request
+from .serving import (
+    ANN,
+    Holders,
+    NoStreams,
+    NotingDesk,
+    Response,
+    exchange,
+    parsed,
+    request,
+)
 
 EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "150"))
 HTTP_CODES = {200, 400, 401, 404, 405, 408, 411, 413, 414, 417, 431, 501, 503, 505}
@@ -32,6 +47,8 @@ ENDLESS = {"/events"}
 """Streams are answered for as long as they are wanted: only the head of the answer is read."""
 
 STREAM = next(route for route in ROUTES if route.path == "/events")
+ANSWERED = [route for route in ROUTES if route.path not in ENDLESS]
+FILES = {file.name: file.read_bytes() for file in FOLDER.iterdir() if file.is_file()}
 
 NASTY = st.sampled_from(
     (
@@ -66,6 +83,37 @@ def pairs(draw: st.DrawFn, route: Route) -> list[tuple[str, str]]:
     return found
 
 
+HOSTILE = st.sampled_from(
+    (
+        "", ".", "..", "../..", "../../../etc/passwd", "%2e%2e", "%2e%2e/%2e%2e/app.py", "%2F",
+        "..%2f..%2fapp.py", "%252e%252e%252f", "..%5c..%5capp.py", "..\\..\\app.py", "~root",
+        "a%2Fb", "a/b", "a//b", "..;/x", "%00", "console.html%00.js", "console.html/", "%",
+        "CONSOLE.HTML", "console%2ehtml", "%c0%ae%c0%ae/", "%ff", "%zz", "<call_id>", "?", "#", ";",
+        "x" * 5000,
+    )
+)  # fmt: skip
+"""What is put into a path as it is."""
+
+
+def fitting_part(route: Route, name: str) -> st.SearchStrategy[str]:
+    """What may stand in a path's angle brackets."""
+    if name == "file":
+        return st.sampled_from(sorted(FILES))
+    return fitting(next(one for one in route.parameters if one.name == name))
+
+
+@st.composite
+def targets(draw: st.DrawFn, route: Route, *, fits: bool = False) -> tuple[str, bool]:
+    """A path, what stands in brackets replaced, and whether it is the route's beyond doubt;
+    always so with ``fits``."""
+    parts, good = re.split(r"<(\w+)>", route.path), True
+    for place in range(1, len(parts), 2):
+        good = good and (fits or draw(st.booleans()))
+        hostile = HOSTILE | TEXT.map(lambda text: quote(text, safe=""))
+        parts[place] = draw(fitting_part(route, parts[place]) if good else hostile)
+    return "".join(parts), good
+
+
 def as_form(fields: list[tuple[str, str]]) -> bytes:
     return "&".join(f"{quote(name)}={quote(value)}" for name, value in fields).encode()
 
@@ -84,10 +132,9 @@ def bodies(draw: st.DrawFn, route: Route) -> tuple[bytes, str]:
 
 
 @st.composite
-def requests(draw: st.DrawFn) -> tuple[bytes, Route | None]:
-    """A whole request as bytes, and the route it is for when that is beyond doubt."""
-    route = draw(st.sampled_from([route for route in ROUTES if route.path not in ENDLESS]))
-    path, known = route.path, True
+def requests(draw: st.DrawFn, route: Route) -> tuple[bytes, Route | None]:
+    """A whole request as bytes, for the route or nearly, and the route if it is beyond doubt."""
+    path, known = draw(targets(route))
     if draw(st.integers(0, 9)) == 0:
         path, known = draw(st.sampled_from((path + "/", path.upper(), "/" + path, "/x"))), False
     elif draw(st.integers(0, 9)) == 0:
@@ -184,6 +231,39 @@ def check(raw: bytes, desk: NotingDesk) -> Response | None:
     return answer
 
 
+class Reached:
+    """Figures that only note which routes were asked."""
+
+    def __init__(self) -> None:
+        self.routes: list[str] = []
+
+    def answered(self, route: str, *_: object) -> None:
+        self.routes.append(route)
+
+    def exposition(self) -> bytes:
+        return b""
+
+
+def forgiving() -> Guesses:
+    """Time passes so fast that no wrong token is one too many: each gets its answer, at once."""
+    return Guesses(count(0.0, SECONDS_EACH).__next__)
+
+
+@pytest.fixture(scope="module")
+def reached() -> Reached:
+    return Reached()
+
+
+@pytest.fixture(scope="module")
+def server(_desk: NotingDesk, http: Http, reached: Reached) -> Iterator[WebServer]:
+    known = replace(Settings(), http=http)
+    application = build(_desk, Holders(), known, NoStreams(), forgiving(), figures=reached)
+    server = WebServer(application, http)
+    server.start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
 def fresh(desk: NotingDesk) -> Callable[[], NotingDesk]:
     """The desk with nothing noted."""
@@ -195,26 +275,76 @@ def fresh(desk: NotingDesk) -> Callable[[], NotingDesk]:
     return emptied
 
 
+@pytest.mark.parametrize("route", ANSWERED, ids=lambda route: route.path)
 @settings(
-    max_examples=EXAMPLES,
+    max_examples=EXAMPLES // 10,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(case=requests())
+@given(data=st.data())
 def test_whatever_comes_in_one_document_goes_out(
     server: WebServer,
     fresh: Callable[[], NotingDesk],
     troubles: Callable[[], list[str]],
-    case: tuple[bytes, Route | None],
+    *,
+    reached: Reached,
+    route: Route,
+    data: st.DataObject,
 ) -> None:
-    sent, route = case
+    sent, known = data.draw(requests(route))
     desk = fresh()
+    reached.routes.clear()
     answer = check(answered(server, sent), desk)
+    for path in reached.routes:
+        event(f"reached {path}")
     assert len(desk.asked) <= 1
-    if answer is not None and answer.status == 200 and route is not None and route.verb is not None:
-        assert [verb for _, verb, _ in desk.asked] == [route.verb]
+    if answer is not None and answer.status == 200 and known is not None and known.verb is not None:
+        assert [verb for _, verb, _ in desk.asked] == [known.verb]
     assert troubles() == []
+
+
+@pytest.mark.parametrize("route", ANSWERED, ids=lambda route: route.path)
+@settings(
+    max_examples=5,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_what_is_drawn_for_a_route_reaches_it(
+    server: WebServer, reached: Reached, route: Route, data: st.DataObject
+) -> None:
+    path, _ = data.draw(targets(route, fits=True))
+    assert arrives(server, reached, route.methods[0], path) == route.path
+
+
+def arrives(server: WebServer, reached: Reached, method: str, path: str) -> str:
+    """The route at which a request with an agent's token arrives."""
+    reached.routes.clear()
+    answer = parsed(answered(server, request(method, path)))
+    assert answer.status in {200, 400, 401, 503}, answer
+    (route,) = reached.routes
+    return route
+
+
+def test_a_route_that_is_not_reached_is_noticed(server: WebServer, reached: Reached) -> None:
+    with pytest.raises(AssertionError):
+        arrives(server, reached, "GET", "/call/<call_id>/timeline")
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(part=HOSTILE | TEXT.map(quote))
+def test_no_path_leads_to_a_file_that_is_not_the_consoles(server: WebServer, part: str) -> None:
+    raw = answered(server, f"GET /console/{part} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    head, _, body = raw.partition(b"\r\n\r\n")
+    if head.startswith(b"HTTP/1.1 200 "):
+        assert body in FILES.values()
 
 
 @settings(
@@ -244,7 +374,7 @@ def test_bytes_that_are_no_request_harm_nobody(
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Hall]:
-    with hall() as made:
+    with hall(guesses=forgiving()) as made:
         made.feed.say(*(Word(number) for number in range(1, 6)))
         yield made
 
