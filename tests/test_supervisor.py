@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,8 +18,6 @@ from fsapp.supervisor import Supervisor
 
 from .ports import free_address
 
-ROOT = Path(__file__).parents[1]
-UNIT = ROOT / "conf" / "fsapp.service"
 LIMIT = 20.0
 
 
@@ -163,17 +160,3 @@ def test_the_app_tells_it(systemd: socket.socket, tmp_path: Path) -> None:
     finally:
         app.kill()
         app.wait()
-
-
-def test_systemd_takes_the_shipped_unit(tmp_path: Path) -> None:
-    program = shutil.which("systemd-analyze")
-    if program is None:
-        pytest.skip("systemd-analyze is not here to read the unit")
-    unit = tmp_path / "fsapp.service"
-    text = UNIT.read_text("utf-8")
-    assert "ExecStart=/opt/fsapp/.venv/bin/fsapp serve" in text
-    assert "ExecReload=/bin/kill -HUP $MAINPID" in text
-    unit.write_text(text.replace("/opt/fsapp/.venv/bin/fsapp", sys.executable), "utf-8")
-    done = subprocess.run([program, "verify", unit], capture_output=True, text=True, check=False)
-    # Its other complaints are about units of this machine.
-    assert [line for line in done.stderr.splitlines() if "fsapp" in line] == []
