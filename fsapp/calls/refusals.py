@@ -256,8 +256,9 @@ def draining(call: Document | None = None) -> Refusal:
     )
 
 
-def dependency_timeout(which: str, call: Document | None = None) -> Refusal:
-    return Refusal(HTTPStatus.GATEWAY_TIMEOUT, "timeout", "timeout", which, call=call)
+def dependency_timeout(late: str, call: Document | None = None) -> Refusal:
+    """504: ``late`` says in a sentence what was not done in time."""
+    return Refusal(HTTPStatus.GATEWAY_TIMEOUT, "timeout", "timeout", late, call=call)
 
 
 def too_many_streams(limit: int) -> Refusal:

@@ -54,6 +54,7 @@ _ARGUMENTS = {
     "limit": 1000,
     "missing": {"switch": "FreeSWITCH is not connected"},
     "which": "FreeSWITCH is not connected",
+    "late": "FreeSWITCH did not answer in time",
     "incident": "0f0e5b0b6ed34a6c8b6d7f6a3f1f2c4d",
 }
 """Examples of what refusals are made of."""

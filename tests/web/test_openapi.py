@@ -186,6 +186,11 @@ def test_a_refusal_is_described_as_it_is_made(
     assert set(refusal.headers) <= set(kind.headers)
 
 
+def test_the_example_of_a_504_is_what_a_504_says() -> None:
+    """As tests/desk/test_switch_silent.py sees it said."""
+    assert kind_of(refusals.dependency_timeout).says == "FreeSWITCH did not answer in time"
+
+
 ANNA = Agent("anna", "Anna", "user/1101")
 CALL = Call("c1", State.QUEUED, True, "5900", "1001", 1, 1.0)
 QUESTIONS: dict[str, Callable[[Agent, Subject, Situation], None]] = {
