@@ -8,7 +8,8 @@ bytes), ``_total`` for what only rises.
 What a label may hold is bounded: words of this program, and organizations that somebody has
 configured (``organizations.py``). Never an id, a name or a number of a call, a caller or an agent.
 
-Whoever adds a row also adds its line to ``docs/metrics.md``; the tests insist.
+Whoever adds a row also adds its line to ``docs/metrics.md`` and to the list of what is promised in
+``tests/metrics/test_stable_names.py``; the tests insist.
 """
 
 from __future__ import annotations
