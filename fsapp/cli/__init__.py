@@ -14,6 +14,7 @@ from fsapp.cli import (
     config,
     contacts,
     doctor,
+    health,
     history,
     organizations,
     serving,
@@ -33,6 +34,7 @@ _MODULES = (
     organizations,
     contacts,
     doctor,
+    health,
     config,
     backup,
 )

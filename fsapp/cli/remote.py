@@ -19,7 +19,7 @@ from fsapp.client import Refused as RefusedByServer
 from fsapp.setting_kinds import WILDCARDS
 from fsapp.settings import Address, Http, load
 
-__all__ = ["HELP", "TIMEOUT_SECONDS", "asking", "connect", "remote_options"]
+__all__ = ["HELP", "TIMEOUT_SECONDS", "asking", "connect", "local_url", "remote_options"]
 
 TIMEOUT_SECONDS = 10.0
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -71,7 +71,9 @@ def connect(options: argparse.Namespace) -> Client:
     certificate = options.certificate
     if not url:
         http = load(options.config, os.environ).http
-        url = _url(http)
+        if http.listen.port == 0:
+            raise BadUsage("http.listen leaves the port open: give --url")
+        url = local_url(http)
         certificate = certificate or http.tls_certificate
     try:
         return Client(url, token, timeout=TIMEOUT_SECONDS, context=_context(certificate))
@@ -79,10 +81,8 @@ def connect(options: argparse.Namespace) -> Client:
         raise BadUsage(str(error)) from error
 
 
-def _url(http: Http) -> str:
+def local_url(http: Http) -> str:
     """Where the settings say that fsapp listens, as seen from this machine."""
-    if http.listen.port == 0:
-        raise BadUsage("http.listen leaves the port open: give --url")
     host = LOOPBACK[http.listen.host] if http.listen.host in WILDCARDS else http.listen.host
     scheme = "http" if http.tls_certificate is None else "https"
     return f"{scheme}://{Address(host, http.listen.port)}"
