@@ -38,14 +38,14 @@ _HANDED_OVER = {
     "rtp_timer_name": "soft",
     "playback_terminators": "none",
 }
-"""What dialplan/fsapp_inbound.xml sets, for its reasons."""
+"""What dialplan/fsapp_inbound.xml sets, for its reasons; the rest of it: :func:`hand_over`."""
 
 
 class Session(Protocol):
     """A call in FreeSWITCH's module ``freeswitch``."""
 
     def execute(self, application: str, argument: str) -> None:
-        """Run a dialplan application on it."""
+        """Run a dialplan application on it; ``${...}`` in its argument is expanded."""
 
     def setVariable(self, name: str, value: str) -> None:
         """Set a channel variable, the value as it is."""
@@ -233,6 +233,8 @@ def hand_over(session: Session) -> None:
     if not context:
         log.error("a call for fsapp, which does not run: the dialplan goes on")
         return
+    session.execute("ring_ready", "")
+    session.execute("set", "fsapp_arrival=${strmicroepoch()}")
     # Not the application "set": that one expands ${...}, and the caller chose the destination.
     destination = session.getVariable("destination_number") or ""
     own = {"fsapp_destination": destination, "fsapp_context": context}

@@ -6,8 +6,10 @@ import json
 import logging
 import sys
 import threading
+from itertools import takewhile
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from xml.etree import ElementTree
 
 import pytest
 
@@ -15,18 +17,24 @@ from fsapp import embedded, embedded_service
 from fsapp.embedded_service import Embedded
 from fsapp.logs import start_log
 from tests.ports import free_address
+from tests.shown import ROOT
 from tests.switch.peer import wait_until
+
+INBOUND = ROOT / "dialplan" / "fsapp_inbound.xml"
 
 
 class Session:
-    """A call, as FreeSWITCH's module shows it."""
+    """A call, as FreeSWITCH's module shows it. What an application is told is not expanded."""
 
     def __init__(self, destination: str) -> None:
         self.variables = {"destination_number": destination}
         self.executed: list[tuple[str, str]] = []
 
     def execute(self, application: str, argument: str) -> None:
-        self.executed.append((application, argument))
+        if application == "set":
+            self.setVariable(*argument.split("=", 1))
+        else:
+            self.executed.append((application, argument))
 
     def setVariable(self, name: str, value: str) -> None:
         self.variables[name] = value
@@ -44,6 +52,25 @@ class Stream:
         self.text += text
 
 
+def shipped() -> list[tuple[str, str]]:
+    """What fsapp_inbound.xml does with a call to 5900 in the context default, until the socket."""
+    actions = ElementTree.parse(INBOUND).iter("action")
+    before = takewhile(lambda action: action.get("application") != "socket", actions)
+    known = {"${destination_number}": "5900", "${context}": "default"}
+    made = [(str(action.get("application")), action.get("data", "")) for action in before]
+    for name, value in known.items():
+        made = [(application, data.replace(name, value)) for application, data in made]
+    return made
+
+
+def shipped_before_the_socket() -> list[tuple[str, str]]:
+    return [action for action in shipped() if action[0] != "set"]
+
+
+def shipped_variables() -> dict[str, str]:
+    return dict(data.split("=", 1) for application, data in shipped() if application == "set")
+
+
 def test_without_the_app_the_dialplan_keeps_the_call() -> None:
     session = Session("5900")
     embedded.handler(session, "")
@@ -56,7 +83,19 @@ def test_a_destination_is_a_value_and_never_expanded(monkeypatch: pytest.MonkeyP
     session = Session("${system(reboot)}")
     embedded.handler(session, "")
     assert session.variables["fsapp_destination"] == "${system(reboot)}"
-    assert session.executed == [("transfer", "fsapp_return XML default")]
+    assert session.executed[-1] == ("transfer", "fsapp_return XML default")
+
+
+def test_a_call_is_handed_over_as_the_shipped_dialplan_hands_it_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(embedded_service.Embedded, "context", "default")
+    session = Session("5900")
+    embedded.handler(session, "")
+    *before, last = session.executed
+    assert before == shipped_before_the_socket()
+    assert last == ("transfer", "fsapp_return XML default")
+    assert session.variables == {"destination_number": "5900", **shipped_variables()}
 
 
 @pytest.mark.parametrize("given", [("na", "stream", "event"), ("na",)], ids=len)

@@ -5,6 +5,7 @@ A FreeSWITCH of this module's own; the rest of the suite runs embedded with --em
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,8 @@ def test_the_application_python_hands_a_call_over(inside: Inside):
         client.get("/call/state", call_id=caller.uuid).document["call"]["destination"] == "python"
     )
     client.close()
+    arrived = float(inside.switch.variable(caller.uuid, "fsapp_arrival")) / 1e6
+    assert abs(time.time() - arrived) < 10.0
 
 
 def test_it_ends_with_freeswitch_and_what_happened_is_on_record(inside: Inside):
