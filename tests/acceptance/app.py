@@ -97,6 +97,11 @@ class App:
         assert self.process is not None, "the app is not running"
         return self.process.pid
 
+    @property
+    def host(self) -> int:
+        """The process it runs in, whether or not it is one of its own."""
+        return self.pid
+
     def start(self, *, ready: bool = True) -> "App":
         """Start it and wait until it is ready (or, with ``ready=False``, only alive)."""
         self.launch()

@@ -60,6 +60,11 @@ class EmbeddedApp(App):
         pytest.skip(WHY)
 
     @property
+    def host(self) -> int:
+        """FreeSWITCH's own."""
+        return self._switch.pid
+
+    @property
     def is_running(self) -> bool:
         return self._switch.api("python fsapp.embedded status").startswith("fsapp runs")
 

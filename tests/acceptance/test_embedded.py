@@ -4,9 +4,11 @@ A FreeSWITCH of this module's own; the rest of the suite runs embedded with --em
 """
 
 import json
+import socket
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from .client import Client
 from .embedded import toml
 from .switches.base import CallerLine, Switch
 from .switches.freeswitch import FreeSwitch
-from .wait import wait_until
+from .wait import wait_for, wait_until
 
 
 @dataclass
@@ -52,6 +54,18 @@ class Inside:
         calls = client.get("/call/queue").document["calls"]
         client.close()
         return [call["id"] for call in calls]
+
+    @property
+    def database(self) -> Path:
+        return Path(str(self.settings["database"]["path"]))
+
+    def log(self) -> str:
+        """What stands in FreeSWITCH's log."""
+        return (self.switch.directory / "freeswitch.log").read_text("utf-8", "replace")
+
+    def hears(self, caller: CallerLine, sound: str) -> None:
+        """Wait until the caller hears it."""
+        wait_for(lambda: self.switch.hears(caller.uuid), sound)
 
     def takes(self, caller: CallerLine) -> None:
         """The caller gets into the queue."""
@@ -113,16 +127,56 @@ def test_it_ends_with_freeswitch_and_what_happened_is_on_record(inside: Inside):
     assert row == ("hungup",)
 
 
-def test_a_failure_to_start_leaves_freeswitch_alone(inside: Inside):
+@contextmanager
+def wrong_settings(inside: Inside) -> Iterator[None]:
     inside.file.write_text("[http]\nlisten = 'nowhere'\n", encoding="utf-8")
-    inside.switch.start()
-    wait_until(inside.says, lambda text: "http.listen" in text, promise="it says why")
-    caller = inside.switch.place_call("python")
-    # The dialplan goes on with its next action, which here is to hang up.
-    assert caller.wait_ended() == "SERVICE_UNAVAILABLE"
+    yield
     inside.write_settings()
+
+
+@contextmanager
+def taken_port(inside: Inside) -> Iterator[None]:
+    """Somebody has it who does not listen: FreeSWITCH's connections are refused."""
+    host, _, port = str(inside.settings["outbound"]["listen"]).rpartition(":")
+    with socket.socket() as somebody:
+        somebody.bind((host, int(port)))
+        yield
+
+
+@contextmanager
+def damaged_database(inside: Inside) -> Iterator[None]:
+    whole = inside.database.read_bytes()
+    inside.database.write_bytes(whole[: len(whole) // 2 // 4096 * 4096])
+    yield
+    inside.database.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (wrong_settings, ["http.listen"]),
+        (taken_port, ["outbound.listen", "Address already in use"]),
+        (damaged_database, ["database.path", "is damaged"]),
+    ],
+    ids=["settings", "port", "database"],
+)
+def test_a_failure_to_start_leaves_freeswitch_alone(
+    trouble: Callable[[Inside], AbstractContextManager[None]], words: list[str], inside: Inside
+):
+    with trouble(inside):
+        inside.switch.start()
+        wait_until(inside.says, says_all(words), promise="it says why")
+        wait_until(inside.log, says_all(words), promise="FreeSWITCH's log says why")
+        # The dialplan goes on with its next action, which here is to hang up.
+        assert inside.switch.place_call("python").wait_ended() == "SERVICE_UNAVAILABLE"
+        caller = inside.switch.place_call("5900")
+        inside.hears(caller, "tone")
     assert inside.says("start").startswith("fsapp has started")
-    inside.takes(inside.switch.place_call("5900"))
+    inside.takes(caller)
+
+
+def says_all(words: list[str]) -> Callable[[str], bool]:
+    return lambda text: "it could not be started" in text and all(word in text for word in words)
 
 
 def test_it_can_be_stopped_and_started_again(inside: Inside):
@@ -148,13 +202,11 @@ def test_the_settings_are_read_again_and_its_lines_in_freeswitchs_log_become_jso
         "at the next start only: http.threads"
     )
     inside.takes(inside.switch.place_call("5900"))
-    log = inside.switch.directory / "freeswitch.log"
-    wait_until(
-        lambda: log.read_text("utf-8", "replace"),
+    text = wait_until(
+        inside.log,
         lambda text: "at the next start only" in text,
         promise="it is in FreeSWITCH's log",
     )
-    text = log.read_text("utf-8", "replace")
     (line,) = [one for one in text.splitlines() if "at the next start only" in one]
     document = json.loads(line[line.index("{") :])
     assert (document["level"], document["logger"]) == ("WARNING", "fsapp.reloading")

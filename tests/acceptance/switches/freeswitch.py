@@ -137,17 +137,17 @@ class FreeSwitch(EventSocketSwitch):
 
     def freeze(self) -> None:
         self._holds_no_app("frozen")
-        os.kill(self._pid(), signal.SIGSTOP)
+        os.kill(self.pid, signal.SIGSTOP)
         self._is_frozen = True
 
     def thaw(self) -> None:
         if self._is_frozen:
-            os.kill(self._pid(), signal.SIGCONT)
+            os.kill(self.pid, signal.SIGCONT)
             self._is_frozen = False
 
     def crash(self) -> None:
         self._holds_no_app("killed")
-        os.kill(self._pid(), signal.SIGKILL)
+        os.kill(self.pid, signal.SIGKILL)
         assert self._process is not None
         let_go(self._process)
         self._process = None
@@ -162,7 +162,8 @@ class FreeSwitch(EventSocketSwitch):
         if self._modules:
             pytest.skip(f"the app inside FreeSWITCH is {what} with it")
 
-    def _pid(self) -> int:
+    @property
+    def pid(self) -> int:
         """FreeSWITCH's own process: the one child of its guard."""
         assert self._process is not None
         guard = self._process.pid
