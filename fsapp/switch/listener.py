@@ -149,17 +149,16 @@ class Listener:
             return False
 
     def _admitted(self, peer: socket.socket, address: tuple[str, int]) -> bool:
+        name = f"{address[0]}:{address[1]}"
         refusal = self._why_not(address[0])
         if refusal is not None:
             reason, why = refusal
             self.refused[reason] += 1
             peer.close()
-            self._tell("outbound connection from %s refused: %s", address[0], why)
+            self._tell(name, "outbound connection from %s refused: %s", address[0], why)
             return False
         prepare(peer)
-        thread = threading.Thread(
-            target=self._serve, args=(peer, f"{address[0]}:{address[1]}"), name="call", daemon=True
-        )
+        thread = threading.Thread(target=self._serve, args=(peer, name), name="call", daemon=True)
         with self._lock:
             self._threads.add(thread)
         try:
@@ -171,8 +170,9 @@ class Listener:
             raise
         return True
 
-    def _tell(self, text: str, *arguments: object) -> None:
-        """Warns, but not more often than anybody reads: whoever knocks must not fill the disk."""
+    def _tell(self, name: str, text: str, *arguments: object) -> None:
+        """Warns of the connection of this name, but not more often than anybody reads: whoever
+        knocks must not fill the disk."""
         now = time.monotonic()
         with self._lock:
             if now - self._minute >= TELL_SECONDS:
@@ -184,7 +184,7 @@ class Listener:
         if untold > 0:
             log.warning("%d more such connections were not logged", untold)
         if wanted:
-            log.warning(text, *arguments)
+            log.warning(text, *arguments, extra={"connection": name})
 
     def _why_not(self, host: str) -> tuple[str, str] | None:
         if not self._allowed(host):
@@ -227,7 +227,7 @@ class Listener:
             wire.begin(wire.greeted(time.monotonic() + self._limits.handshake_seconds))
             shaken = True
         except (OSError, BadFrame) as error:
-            self._tell("%s: no hand-shake: %s", name, error)
+            self._tell(name, "%s: no hand-shake: %s", name, error)
         finally:
             with self._lock:
                 self._unfinished.discard(wire)

@@ -111,6 +111,21 @@ def test_what_is_refused_is_counted_by_its_reason(handler: NotingHandler) -> Non
     listener.stop()
 
 
+@pytest.mark.parametrize(
+    "allowed", ["192.0.2.0/24", "127.0.0.0/8"], ids=["not allowed", "no hand-shake"]
+)
+def test_the_log_line_of_a_peer_that_is_not_taken_is_about_its_connection(
+    allowed: str, handler: NotingHandler, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener = listen(handler, allowed, limits=PeerLimits(handshake_seconds=0.1))
+    peer = call(listener)
+    host, port = peer.sock.getsockname()
+    wait_until(lambda: caplog.records, "it was not told")
+    assert [vars(record).get("connection") for record in caplog.records] == [f"{host}:{port}"]
+    peer.close()
+    listener.stop()
+
+
 def test_too_many_and_no_hand_shake_are_reasons_too(handler: NotingHandler) -> None:
     listener = listen(handler, limits=PeerLimits(connections=1))
     first, second = call(listener), call(listener)
