@@ -11,7 +11,12 @@ import logging
 
 from fsapp.calls.call import State
 from fsapp.calls.guard import DESTINATION_GONE
-from fsapp.calls.refusals import Refusal, bridge_failed, dependency_timeout
+from fsapp.calls.refusals import (
+    Refusal,
+    bridge_failed,
+    dependency_timeout,
+    dependency_unavailable,
+)
 from fsapp.calls.table import Happening
 from fsapp.desk.board import Leg, LegPhase, LiveCall, Request, Turn
 from fsapp.desk.bridges import Bridges, conversation_variables, waiting_variables
@@ -55,7 +60,8 @@ class Transfers:
         turn.agents.add(request.agent.id)
         way = self._context.way_to(source)
         if way is None:
-            self._undo(turn, source, dependency_timeout("FreeSWITCH is not connected"))
+            why = self._context.control.failure or "FreeSWITCH is not connected"
+            self._undo(turn, source, dependency_unavailable(why))
             return
         owner = request.agent.id
         prepare = [commands.api_set(source.call.id, conversation_variables(source.call, owner))]
