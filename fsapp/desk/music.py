@@ -26,6 +26,9 @@ SOFT_TONE = "tone_stream://v=-20;%(600,1400,350,440);loops=-1"
 TOO_SHORT_SECONDS = 1.0
 """A source that ends sooner would be started over and over: the tone takes its place."""
 
+_ROUTING = "2"
+"""CS_ROUTING: somebody has sent the channel to another extension."""
+
 
 class Music:
     """Starts what a waiting call hears, and starts it again when it ends."""
@@ -68,9 +71,13 @@ class Music:
         live.playing = ""
 
     def ended(self, turn: Turn, live: LiveCall, event: Event) -> None:
-        """The playback ended by itself, or never began."""
+        """The playback ended by itself, or never began, or was ended.
+
+        Who has been sent elsewhere in the dialplan would hear there what is ordered now, and come
+        no further; when she is back she has a new connection.
+        """
         live.playing = ""
-        if not _waits(live):
+        if event.next_state == _ROUTING or not _waits(live):
             return
         lasted = self._context.board.clock.now() - live.started
         if "NOT FOUND" in event.response or lasted < TOO_SHORT_SECONDS:

@@ -51,6 +51,7 @@ EVENT_HEADERS = (
     "Event-Name",
     "Unique-ID",
     "Channel-State",
+    "Channel-State-Number",
     "Hangup-Cause",
     "Other-Leg-Unique-ID",
     "Application",
@@ -176,6 +177,8 @@ class Event:
     application: str = ""
     application_uuid: str = ""
     response: str = ""
+    next_state: str = ""
+    """Of an execution's end: the number of the state the channel goes into, or is in."""
     job: str = ""
     body: str = ""
 
@@ -204,6 +207,7 @@ def _of_execution(name: str, headers: Headers) -> dict[str, str]:
         "application": harmless(headers.getHeader("Application")),
         "application_uuid": harmless(headers.getHeader("Application-UUID")),
         "response": harmless(headers.getHeader("Application-Response")),
+        "next_state": harmless(headers.getHeader("Channel-State-Number")),
     }
 
 

@@ -14,13 +14,14 @@ def identity(line: FakeConnection) -> str:
     return last.partition("Event-UUID: ")[2].partition("\n")[0]
 
 
-def ends(rig: Rig, response: str = "FILE PLAYED", which: str = "") -> None:
+def ends(rig: Rig, response: str = "FILE PLAYED", which: str = "", next_state: str = "4") -> None:
     rig.happens(
         CALLER,
         "CHANNEL_EXECUTE_COMPLETE",
         application="playback",
         application_uuid=which or identity(rig.lines[CALLER]),
         response=response,
+        next_state=next_state,
     )
 
 
@@ -46,6 +47,13 @@ def test_a_source_that_ends_is_started_again(rig: Rig) -> None:
     ends(rig)
     assert rig.hears() == "local_stream://queue"
     assert line.heard("playback") == 2
+
+
+def test_who_was_sent_elsewhere_in_the_dialplan_hears_nothing_of_ours_there(rig: Rig) -> None:
+    line = rig.connects(CALLER)
+    ends(rig, "PLAYBACK ERROR", next_state="2")
+    assert line.heard("playback") == 1
+    assert rig.returns().heard("playback") == 1
 
 
 def test_a_source_too_short_to_repeat_is_replaced_by_the_tone(rig: Rig) -> None:
