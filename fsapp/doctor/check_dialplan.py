@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, ParseError
 
-from fsapp.doctor import dialplan
+from fsapp.doctor import behind_socket, check_switch, dialplan, sources
+from fsapp.doctor.behind_socket import Fates
 from fsapp.doctor.deployment import Deployment
 from fsapp.doctor.dialplan import RETURN_POINT, Entry
 from fsapp.doctor.finding import Finding, good, problem, unknown, warning
@@ -19,6 +20,7 @@ __all__ = ["ASYNC_FULL", "check", "inbound"]
 
 ASYNC_FULL = ["async", "full"]
 COPY = "copy dialplan/fsapp_inbound.xml and dialplan/fsapp_return.xml there, and: reloadxml"
+GO_ON = 'end it with transfer to "fsapp_return XML ${context}"'
 ADDRESS = "set the global variable fsapp_socket, or outbound.listen and outbound.advertise"
 _ANY = ("0.0.0.0", "[::]", "::")
 
@@ -57,6 +59,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         return
     for entry in ours:
         yield from _of_entry(deployment.settings.outbound, entry, found.contexts[entry.context])
+        yield from _fallback(deployment, entry, found)
     for entry in found.new:
         if entry not in ours and entry.name.startswith("fsapp"):
             where = f"Extension {entry.name} in context {entry.context}"
@@ -94,9 +97,25 @@ def _of_entry(outbound: Outbound, entry: Entry, context: Element) -> Iterator[Fi
     if not entry.resumes:
         mend = "set socket_resume=true before the socket, as dialplan/fsapp_inbound.xml does"
         yield problem("socket", f"{where} leaves its callers in silence when fsapp dies.", mend)
-    if not entry.goes_on:
-        mend = 'end it with transfer to "fsapp_return XML ${context}"'
-        yield problem("fallback", f"{where} hangs up when fsapp is away: nothing follows.", mend)
+
+
+def _fallback(deployment: Deployment, entry: Entry, found: Found) -> Iterator[Finding]:
+    """Is a call led on, or at least told, when fsapp is away?"""
+    where = f"Extension {entry.name} in context {entry.context}"
+    fate = behind_socket.fate(entry, found.contexts, _lasts(deployment))
+    if fate.what is Fates.LOST:
+        yield problem("fallback", f"{where} hangs up when fsapp is away: {fate.why}.", GO_ON)
+    elif fate.what is Fates.TOLD:
+        what = f"{where} hangs up behind an announcement when fsapp is away"
+        more = "at a restart of fsapp also on who waits"
+        yield warning("fallback", f"{what}, {more}: {fate.why}.", f"better {GO_ON}")
+
+
+def _lasts(deployment: Deployment) -> Callable[[str], bool]:
+    """Whether a source takes time to play on this FreeSWITCH."""
+    return lambda source: sources.lasts(
+        source, lambda plain: check_switch.is_there(deployment, plain)
+    )
 
 
 def _return_points(deployment: Deployment, needed: set[str], found: Found) -> Iterator[Finding]:
@@ -105,22 +124,22 @@ def _return_points(deployment: Deployment, needed: set[str], found: Found) -> It
         what = f"Context {context} has no extension fsapp_return, where calls come back to."
         yield problem("return", what, COPY)
     for entry in found.back:
-        yield _return_point(deployment, entry, found.contexts[entry.context])
+        yield _return_point(deployment, entry, found.contexts)
 
 
-def _return_point(deployment: Deployment, entry: Entry, context: Element) -> Finding:
+def _return_point(deployment: Deployment, entry: Entry, contexts: Mapping[str, Element]) -> Finding:
     where = f"The return point in context {entry.context}"
     unchanged = "use dialplan/fsapp_return.xml unchanged"
-    taker = dialplan.taken_by(entry, context, RETURN_POINT)
+    taker = dialplan.taken_by(entry, contexts[entry.context], RETURN_POINT)
     if taker is not None:
         what = f"{where} is never reached: extension {taker} takes fsapp_return before."
         return problem("return", what, "put it before that one")
     if not _is_ours(deployment, entry):
         what = f"{where} connects to {'|'.join(entry.addresses)}."
         return problem("return", what, "let it name fsapp's address, as the inbound extension")
-    if not dialplan.leads_back(entry):
+    if not behind_socket.leads_back(entry, contexts):
         return problem("return", f"{where} does not lead back to itself.", unchanged)
-    if not dialplan.pauses(entry):
+    if not behind_socket.pauses(entry, _lasts(deployment)):
         what = f"{where} has no pause: while fsapp is away it keeps a processor busy."
         return problem("return", what, unchanged)
     return good("return", f"{where} offers calls again and again, with a pause.")

@@ -11,7 +11,7 @@ from fsapp.doctor.deployment import Deployment
 from fsapp.doctor.finding import Finding, good, problem, unknown, warning
 from fsapp.switch.commands import BadArgument
 
-__all__ = ["clock", "modules", "music", "timer"]
+__all__ = ["clock", "is_there", "modules", "music", "timer"]
 
 ALWAYS = ("mod_event_socket", "mod_dptools", "mod_commands", "mod_tone_stream", "mod_dialplan_xml")
 MOST_SKEW_SECONDS = 2.0
@@ -55,12 +55,23 @@ def _music(deployment: Deployment, source: str) -> Finding:
     return warning("music", f"{source} is not there: callers hear a soft tone.", mend)
 
 
+def is_there(deployment: Deployment, source: str) -> bool:
+    """Whether FreeSWITCH can play a file or stream, as far as can be asked."""
+    try:
+        return _why_no_music(deployment, source) is None
+    except BadArgument:
+        return True
+
+
 def _why_no_music(deployment: Deployment, source: str) -> str | None:
     if source.startswith(_LOCAL):
         return _why_no_stream(deployment, source.removeprefix(_LOCAL))
-    if "://" in source:
+    if "://" in source or not source.startswith("/"):
         return None
-    there = deployment.ask("file_exists", source) == "true" or not source.startswith("/")
+    # FreeSWITCH takes the file from a folder named after its rate, too (mod_sndfile.c of 1.10.12).
+    folder, _, name = source.rpartition("/")
+    places = (source, *(f"{folder}/{rate}/{name}" for rate in RATES))
+    there = any(deployment.ask("file_exists", place) == "true" for place in places)
     return None if there else "put the file there, readable for FreeSWITCH"
 
 

@@ -19,17 +19,13 @@ __all__ = [
     "contexts",
     "entries",
     "has",
-    "leads_back",
     "number_for",
-    "pauses",
     "taken_by",
 ]
 
 RETURN_POINT = "fsapp_return"
 _VARIABLE = re.compile(r"\$?\$\{([A-Za-z_]\w*)\}")
 _LITERAL = re.compile(r"\+?[0-9]{3,}")
-_QUIET = frozenset({"set", "export", "unset", "log", "info", "playback", "sleep"})
-"""Applications that lead a call nowhere: who has heard an announcement is hung up on behind it."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +49,6 @@ class Entry:
         return _takes(self.extension, RETURN_POINT)
 
     @property
-    def goes_on(self) -> bool:
-        """Whether the call is led anywhere after the socket, for when nobody answers there."""
-        applications = [action.get("application") for action in _actions(self.extension)]
-        last = max(place for place, name in enumerate(applications) if name == "socket")
-        led = [name for name in applications[last + 1 :] if name not in _QUIET]
-        return bool(led) and led[0] != "hangup"
-
-    @property
     def resumes(self) -> bool:
         """Whether the call runs on when fsapp goes away in the middle."""
         return "socket_resume=true" in _settings(self.extension)
@@ -82,23 +70,11 @@ def entries(context: Element, variables: dict[str, str]) -> Iterator[Entry]:
             yield Entry(context.get("name", "?"), extension, found, arguments.strip())
 
 
-def pauses(entry: Entry) -> bool:
-    """Whether something takes time between two attempts: without it the loop spins."""
-    slow = {"playback", "sleep", "gentones", "endless_playback"}
-    return any(action.get("application") in slow for action in _actions(entry.extension))
-
-
-def leads_back(entry: Entry) -> bool:
-    """Whether the extension's end is a transfer to the return point."""
-    last = _actions(entry.extension)[-1]
-    target = (last.get("data") or "").split(" ")[0]
-    return last.get("application") == "transfer" and target == RETURN_POINT
-
-
 def has(context: Element, destination: str) -> bool:
-    """Whether any extension of the context takes this destination."""
+    """Whether any extension of the context takes this destination, as far as can be told: one with
+    an expression that is not understood here might."""
     return any(
-        _takes(extension, destination) or _surely_takes(extension, destination)
+        _may_take(extension, destination) or _surely_takes(extension, destination)
         for extension in context.iter("extension")
     )
 
@@ -160,7 +136,7 @@ def _surely_holds(condition: Element, destination: str) -> bool:
     if set(condition.attrib) - {"field", "expression"} or condition.find("condition") is not None:
         return False
     field = condition.get("field")
-    expression = condition.get("expression", "")
+    expression = _expression(condition)
     return field is None or (field == "destination_number" and _matches(expression, destination))
 
 
@@ -168,14 +144,35 @@ def _destination(extension: Element) -> str:
     """The expression of its first condition on the destination."""
     for condition in extension.iter("condition"):
         if condition.get("field") == "destination_number":
-            return condition.get("expression", "")
+            return _expression(condition)
     return ""
+
+
+def _expression(condition: Element) -> str:
+    """It may stand in an element of its own."""
+    return condition.findtext("expression") or condition.get("expression") or ""
 
 
 def _takes(extension: Element, destination: str) -> bool:
     """Whether its first condition on the destination lets this one through."""
     expression = _destination(extension)
     return bool(expression) and _matches(expression, destination)
+
+
+def _may_take(extension: Element, destination: str) -> bool:
+    """Whether one of its conditions on the destination lets this one through, or might."""
+    return any(
+        _might_match(_expression(one), destination)
+        for one in extension.iter()
+        if one.tag in ("condition", "regex") and one.get("field") == "destination_number"
+    )
+
+
+def _might_match(expression: str, text: str) -> bool:
+    try:
+        return "${" in expression or re.search(expression, text) is not None
+    except re.error:
+        return True
 
 
 def _matches(expression: str, text: str) -> bool:

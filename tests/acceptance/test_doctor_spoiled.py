@@ -86,9 +86,9 @@ def shadowed(expression: str) -> Spoil:
     return file(lambda stage: stage.write("0_greedy.xml", greedy))
 
 
-def in_both(check: str, words: str) -> list[tuple[str, str, str]]:
+def in_both(check: str, words: str, verdict: str = PROBLEM) -> list[tuple[str, str, str]]:
     """The files are included in both contexts, so both are named."""
-    return [(check, PROBLEM, words.format(context)) for context in BOTH]
+    return [(check, verdict, words.format(context)) for context in BOTH]
 
 
 @contextmanager
@@ -280,20 +280,60 @@ def default_password_for_everybody(stage: Stage) -> Iterator[Extra]:
         yield {}
 
 
-def take_pauses_out(stage: Stage) -> None:
-    path = stage.files / "dialplan" / RETURN
-    whole = path.read_text("utf-8")
-    head, mark, tail = whole.rpartition("<!-- The pause between two attempts")
-    assert mark
-    tail = re.sub(r'<action application="(playback|sleep)" data="[^"]*"/>', "", tail)
-    path.write_text(head + mark + tail, "utf-8")
-    stage.reload()
+BACK = '<action application="transfer" data="fsapp_return XML ${context}"/>'
+ANSWER = '<action application="answer"/>'
+HANGUP = '<action application="hangup"/>'
+SECOND = '<action application="playback" data="tone_stream://%(1000,0,440)"/>'
+
+
+def ends_with(*actions: str) -> Spoil:
+    """What stands behind the inbound extension's tone, instead of the way to the return point."""
+    return rewritten(INBOUND, BACK, "".join(actions))
+
+
+def closed(stage: Stage) -> None:
+    """Who cannot be taken is told so, and hung up on."""
+    sound = stage.files / "closed.wav"
+    sound.touch()
+    announcement = f'<action application="playback" data="{sound}"/>'
+    stage.rewrite(INBOUND, BACK, f"{ANSWER}{announcement}{HANGUP}")
+
+
+def paused_by(actions: str, *, before: str = "", behind: str = "") -> Spoil:
+    """The return point has these for a pause, and others before its socket or behind its end."""
+
+    def change(stage: Stage) -> None:
+        path = stage.files / "dialplan" / RETURN
+        whole = path.read_text("utf-8")
+        head, mark, tail = whole.rpartition("<!-- The pause between two attempts")
+        assert mark
+        tail = re.sub(r'<action application="(playback|sleep)" data="[^"]*"/>', "", tail)
+        tail = tail.replace(BACK, f"{actions}{BACK}{behind}")
+        name, attempts, rest = head.rpartition('<action application="set" data="fsapp_attempts=')
+        assert attempts
+        path.write_text(f"{name}{before}{attempts}{rest}{mark}{tail}", "utf-8")
+        stage.reload()
+
+    return file(change)
 
 
 SLOW = (
     '<extension name="slow" continue="true"><condition field="context" expression="^default$">'
     '<action application="sleep" data="3500"/></condition></extension>'
 )
+
+NO_PAUSE = {
+    "nowhere": paused_by(""),
+    "for no time": paused_by('<action application="sleep" data="0"/>'),
+    "by a file that is not there": paused_by(
+        '<action application="playback" data="/nowhere/tone.wav"/>'
+    ),
+    "by silence without a length": paused_by(
+        '<action application="playback" data="silence_stream://0"/>'
+    ),
+    "before its socket": paused_by("", before=SECOND),
+    "behind its end": paused_by("", behind=SECOND),
+}
 
 ANYWHERE = {
     "a bad setting": Case(
@@ -343,30 +383,40 @@ ANYWHERE = {
         in_both("socket", "in context {} leaves its callers in silence"),
     ),
     "no fallback": Case(
-        rewritten(INBOUND, '<action application="transfer" data="fsapp_return XML ${context}"/>'),
-        in_both("fallback", "in context {} hangs up when fsapp is away"),
+        ends_with(),
+        in_both("fallback", "in context {} hangs up when fsapp is away: nothing follows"),
     ),
     "a fallback that hangs up": Case(
-        rewritten(
-            INBOUND,
-            '<action application="transfer" data="fsapp_return XML ${context}"/>',
-            '<action application="hangup" data="NORMAL_CLEARING"/>',
-        ),
-        in_both("fallback", "in context {} hangs up when fsapp is away"),
+        ends_with('<action application="hangup" data="NORMAL_CLEARING"/>'),
+        in_both("fallback", "in context {} hangs up when fsapp is away: hangup ends the call"),
+    ),
+    "a fallback that only sounds like one": Case(
+        ends_with(ANSWER, SECOND, HANGUP),
+        in_both("fallback", "in context {} hangs up when fsapp is away: hangup ends the call"),
+    ),
+    "a fallback that refuses": Case(
+        ends_with('<action application="respond" data="503"/>', BACK),
+        in_both("fallback", "in context {} hangs up when fsapp is away: respond ends the call"),
+    ),
+    "a fallback to nowhere": Case(
+        ends_with('<action application="transfer" data="8000 XML ${context}"/>'),
+        in_both("fallback", "it transfers to 8000, which context {} does not have"),
+    ),
+    "a fallback that tells callers and hangs up": Case(
+        file(closed),
+        in_both("fallback", "in context {} hangs up behind an announcement", WARNING),
     ),
     "no return point": Case(
         without(RETURN), in_both("return", "Context {} has no extension fsapp_return")
     ),
-    "a return point without a pause": Case(
-        file(take_pauses_out),
-        in_both("return", "in context {} has no pause"),
-    ),
+    **{
+        f"a return point that pauses {where}": Case(
+            spoil, in_both("return", "in context {} has no pause")
+        )
+        for where, spoil in NO_PAUSE.items()
+    },
     "a return point that leads nowhere": Case(
-        rewritten(
-            RETURN,
-            '<action application="transfer" data="fsapp_return XML ${context}"/>',
-            '<action application="park"/>',
-        ),
+        rewritten(RETURN, BACK, '<action application="park"/>'),
         in_both("return", "in context {} does not lead back to itself"),
     ),
     "a return point that another extension takes": Case(
@@ -442,7 +492,7 @@ def test_one_fault_is_named_and_nothing_else(stage: Stage, name: str):
 
 
 @pytest.mark.freeswitch_only(
-    "the lab switch has neither modules to unload, nor access lists, nor a SIP profile's timer"
+    "the lab switch has no modules to unload, no access lists, and no SIP profile"
 )
 @pytest.mark.parametrize("name", FREESWITCH_ONLY)
 def test_one_fault_of_freeswitchs_own_is_named_and_nothing_else(stage: Stage, name: str):

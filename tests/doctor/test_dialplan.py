@@ -58,27 +58,11 @@ def test_the_shipped_files_have_all_that_is_asked_for() -> None:
     inbound, back = dialplan.entries(whole, {"fsapp_socket": ""})
     assert inbound.arguments == back.arguments == "async full"
     assert inbound.resumes
-    assert inbound.goes_on
-    assert dialplan.pauses(back)
-    assert dialplan.leads_back(back)
     assert dialplan.number_for(inbound, whole) == "5000"
-
-
-def test_a_call_that_has_nowhere_to_go_on_is_seen() -> None:
-    assert not only([extension(RESUME, SOCKET)]).goes_on
-    assert not only([extension(RESUME, SOCKET, TONE)]).goes_on
-    assert only([extension(RESUME, SOCKET, BACK)]).goes_on
-    assert only([extension(RESUME, SOCKET, TONE, BACK)]).goes_on
 
 
 def test_a_call_that_would_not_run_on_is_seen() -> None:
     assert not only([extension(SOCKET, BACK)]).resumes
-
-
-def test_a_loop_without_a_pause_is_seen() -> None:
-    back = only([extension(SOCKET, BACK, expression="^fsapp_return$")])
-    assert back.is_return_point
-    assert not dialplan.pauses(back)
 
 
 def test_several_addresses_are_several() -> None:
@@ -104,3 +88,38 @@ def test_an_extension_that_nobody_reaches_has_no_number() -> None:
 def test_an_expression_python_does_not_know_takes_nothing() -> None:
     odd = only([extension(SOCKET, BACK, expression="^(?|5)")])
     assert dialplan.number_for(odd, context([])) is None
+
+
+@pytest.mark.parametrize(
+    ("test", "there"),
+    [
+        ('field="destination_number" expression="^80\\d\\d$"', True),
+        ('field="destination_number" expression="^81\\d\\d$"', False),
+        ("", True),
+        # What is not understood here, or stands in a variable, might take it.
+        ('field="destination_number" expression="^(?|80)"', True),
+        ('field="destination_number" expression="^${mailbox}$"', True),
+        ('field="${open}" expression="true"', False),
+    ],
+)
+def test_a_destination_is_there_when_an_extension_takes_it(test: str, there: bool) -> None:
+    inside = f'<condition {test}><action application="park"/></condition>'
+    whole = context([f'<extension name="own">{inside}</extension>'])
+    assert dialplan.has(whole, "8000") is there
+
+
+def test_a_destination_may_stand_among_several_expressions_or_in_an_element() -> None:
+    several = '<regex field="destination_number" expression="^8000$"/>'
+    element = "<expression>^9000$</expression>"
+    whole = context(
+        [
+            f'<extension name="a"><condition regex="any">{several}</condition></extension>',
+            '<extension name="b"><condition field="destination_number">'
+            f"{element}</condition></extension>",
+        ]
+    )
+    assert [dialplan.has(whole, number) for number in ("8000", "9000", "7000")] == [
+        True,
+        True,
+        False,
+    ]
