@@ -13,10 +13,10 @@ from fsapp.doctor import behind_socket, check_switch, dialplan, sources
 from fsapp.doctor.behind_socket import Fates
 from fsapp.doctor.deployment import Deployment
 from fsapp.doctor.dialplan import RETURN_POINT, Entry
-from fsapp.doctor.finding import Finding, good, problem, unknown, warning
+from fsapp.doctor.finding import Finding, Verdict, good, problem, unknown, warning
 from fsapp.settings import Address, Outbound, Settings
 
-__all__ = ["ASYNC_FULL", "check", "inbound"]
+__all__ = ["ASYNC_FULL", "check", "inbound", "may_lead_back"]
 
 ASYNC_FULL = ["async", "full"]
 COPY = "copy dialplan/fsapp_inbound.xml and dialplan/fsapp_return.xml there, and: reloadxml"
@@ -69,6 +69,14 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     needed = {entry.context for entry in ours} | {deployment.settings.dialplan.context}
     yield from _return_points(deployment, needed, found)
     yield from _overflow(deployment.settings, found, ours)
+
+
+def may_lead_back(deployment: Deployment, context: str) -> bool:
+    """Whether nothing is found wrong with the way back to fsapp in this context."""
+    found = _read(deployment)
+    points = [entry for entry in found.back if entry.context == context]
+    looked_at = [_return_point(deployment, entry, found.contexts) for entry in points]
+    return bool(looked_at) and all(one.verdict is Verdict.GOOD for one in looked_at)
 
 
 def _nothing_leads_here(deployment: Deployment, found: Found) -> Finding:

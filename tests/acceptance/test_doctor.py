@@ -43,9 +43,18 @@ def test_it_says_in_which_contexts_the_dialplan_hands_calls_over(stage: Stage):
 
 
 def test_a_call_goes_through_the_real_dialplan_of_each_context_and_leaves_nothing(stage: Stage):
-    assert [" was queued in " in what for what in stage.examined().of("call")] == [True, True]
+    said = stage.examined().of("call")
+    assert [" was queued in " in what for what in said] == [True, True]
+    assert [" came back to its place by fsapp_return" in what for what in said] == [True, True]
     assert isinstance(stage.switch, EventSocketSwitch)
     stage.switch.wait_idle()
+
+
+def test_fsapp_takes_the_test_calls_coming_and_going_for_no_trouble(stage: Stage):
+    stage.app.test_begins()
+    stage.examined()
+    lines = stage.app.new_log().splitlines()
+    assert [line for line in lines if "WARNING" in line or "ERROR" in line] == []
 
 
 def test_no_call_is_made_and_no_phone_is_rung_unless_wanted(stage: Stage):

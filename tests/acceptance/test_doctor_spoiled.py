@@ -91,6 +91,9 @@ def in_both(check: str, words: str, verdict: str = PROBLEM) -> list[tuple[str, s
     return [(check, verdict, words.format(context)) for context in BOTH]
 
 
+UNTRIED = in_both("call", "Whether calls in context {} come back to the queue", UNKNOWN)
+
+
 @contextmanager
 def nobody_listens(_stage: Stage) -> Iterator[Extra]:
     yield {"FSAPP_CONTROL_ADDRESS": free_address()}
@@ -322,6 +325,13 @@ SLOW = (
     '<action application="sleep" data="3500"/></condition></extension>'
 )
 
+SOMETIMES = (
+    '<extension name="sometimes"><condition field="destination_number" expression="^fsapp_r"/>'
+    '<condition field="${fsapp_arrival}" expression="."><action application="hangup"/>'
+    "</condition></extension>"
+)
+"""Takes what comes back, as only a call shows: which variables are set is not in the dialplan."""
+
 NO_PAUSE = {
     "nowhere": paused_by(""),
     "for no time": paused_by('<action application="sleep" data="0"/>'),
@@ -407,25 +417,30 @@ ANYWHERE = {
         in_both("fallback", "in context {} hangs up behind an announcement", WARNING),
     ),
     "no return point": Case(
-        without(RETURN), in_both("return", "Context {} has no extension fsapp_return")
+        without(RETURN), in_both("return", "Context {} has no extension fsapp_return") + UNTRIED
     ),
     **{
         f"a return point that pauses {where}": Case(
-            spoil, in_both("return", "in context {} has no pause")
+            spoil, in_both("return", "in context {} has no pause") + UNTRIED
         )
         for where, spoil in NO_PAUSE.items()
     },
     "a return point that leads nowhere": Case(
         rewritten(RETURN, BACK, '<action application="park"/>'),
-        in_both("return", "in context {} does not lead back to itself"),
+        in_both("return", "in context {} does not lead back to itself") + UNTRIED,
     ),
     "a return point that another extension takes": Case(
         shadowed("^fsapp_r"),
-        in_both("return", "in context {} is never reached: extension greedy takes fsapp_return"),
+        in_both("return", "in context {} is never reached: extension greedy takes fsapp_return")
+        + UNTRIED,
+    ),
+    "a return point from which calls do not come back": Case(
+        file(lambda stage: stage.write("0_sometimes.xml", SOMETIMES)),
+        in_both("call", "in context {} was queued, but did not come back to the queue"),
     ),
     "a return point that leads elsewhere": Case(
         rewritten(RETURN, "${fsapp_socket} async", "127.0.0.1:9 async"),
-        in_both("return", "in context {} connects to 127.0.0.1:9"),
+        in_both("return", "in context {} connects to 127.0.0.1:9") + UNTRIED,
     ),
     "an overflow that is not there": Case(
         setting(FSAPP_QUEUE_OVERFLOW_AFTER="60", FSAPP_QUEUE_OVERFLOW_TO="8000"),
