@@ -1,4 +1,9 @@
-"""Is every agent's phone there, and does it answer when it is rung?"""
+"""Is every agent's phone there, and does it answer when it is rung?
+
+A registration says that a phone was there some time ago; ``user/1000`` is called by it until it
+expires. Whether the phone is still there only its answer tells: to a call (``ring``), or to the
+OPTIONS that FreeSWITCH sends where a SIP profile says so.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ from collections.abc import Iterator
 
 from fsapp.calls.agent import Agent
 from fsapp.doctor.deployment import Deployment
-from fsapp.doctor.finding import Finding, good, problem, unknown
+from fsapp.doctor.finding import Finding, good, problem, unknown, warning
 from fsapp.switch import commands
 from fsapp.switch.commands import BadArgument
 
@@ -16,6 +21,8 @@ __all__ = ["phones", "ring"]
 RING_SECONDS = 5
 NO_PHONE = "user/0"
 """Who only looks on has this for a phone (docs/cli.md)."""
+_PROFILE = re.compile(r"\bsofia/([\w.@+-]+)/")
+_PING = re.compile(r"^Ping-Status:\s*(\w+)\s*^Ping-Time:\s*([\d.]+)", re.MULTILINE)
 _USER = re.compile(r"user/([\w.+-]+)(?:@([\w.-]+))?")
 
 
@@ -50,7 +57,34 @@ def _phone(deployment: Deployment, agent: Agent) -> Finding:
     if contact.startswith(("error/", "-ERR")) or not contact:
         mend = "switch it on, and see its account, password and server"
         return problem("phones", f"{whose} is not registered.", mend)
-    return good("phones", f"{whose} is registered; --ring-phones tries whether it answers.")
+    return _registered(whose, _pings(deployment, f"{user[1]}@{domain}", contact))
+
+
+def _registered(whose: str, pings: list[tuple[str, float]]) -> Finding:
+    """What FreeSWITCH's pings tell of a phone's registrations.
+
+    Whoever registers is ``Reachable``; only a ping that was answered has also taken time. Some
+    phones refuse OPTIONS, which counts as unreachable, and ring all the same.
+    """
+    if pings and all(status == "Unreachable" for status, _ in pings):
+        what = f"{whose} is registered, but does not answer FreeSWITCH's pings"
+        mend = "see whether it is switched on and connected; --ring-phones tries it"
+        return warning("phones", f"{what}: it may be gone.", mend)
+    if any(status == "Reachable" and took > 0 for status, took in pings):
+        return good("phones", f"{whose} is registered and answers FreeSWITCH's pings.")
+    asked = "whether it answers was not asked, --ring-phones tries it"
+    return good("phones", f"{whose} is registered; {asked}.")
+
+
+def _pings(deployment: Deployment, address: str, contact: str) -> list[tuple[str, float]]:
+    """Of each registration of this user, as 1.10.12 writes it: the status, and how many
+    milliseconds the last ping took; 0 when there was none."""
+    profiles = sorted(set(_PROFILE.findall(contact)))
+    answers = (
+        deployment.ask("sofia status profile", profile, "user", address) for profile in profiles
+    )
+    found = (one for answer in answers for one in _PING.findall(answer))
+    return [(status, float(took)) for status, took in found]
 
 
 def ring(deployment: Deployment) -> Iterator[Finding]:

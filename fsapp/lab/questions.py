@@ -40,6 +40,7 @@ _INTERVALS = frozenset({"10", "20", "30", "32", "40", "60", "120"})
 _COUNTS = range(1, 401)
 _USER_WORDS = 3
 _MILLISECONDS = 1000
+_LINE = "=" * 97
 
 
 def module_exists(_exchange: Exchange, argument: str) -> str:
@@ -96,6 +97,42 @@ def sofia_contact(exchange: Exchange, argument: str) -> str:
     return f"sofia/internal/sip:{phone.extension}@127.0.0.1:5091"
 
 
+def sofia(exchange: Exchange, argument: str) -> str:
+    """``status profile internal user USER@DOMAIN``: the phone's registration.
+
+    Nobody is pinged here: whoever is registered is reachable, as on a FreeSWITCH that does not.
+    """
+    match argument.split():
+        case ["status", "profile", "internal", "user", address]:
+            contact = sofia_contact(exchange, address).removeprefix("sofia/internal/")
+            rows = [] if contact.startswith("error/") else [_registration(address, contact)]
+            total = f"Total items returned: {len(rows)}\n{_LINE}\n"
+            return f"\nRegistrations:\n{_LINE}\n{''.join(rows)}{total}"
+        case ["status", "profile", _, "user", _]:
+            return "Invalid Profile!\n"
+    return "Invalid Syntax!\n"
+
+
+def _registration(address: str, contact: str) -> str:
+    user, _, domain = address.partition("@")
+    rows = (
+        ("Call-ID:    ", f"lab-{user}"),
+        ("User:       ", address),
+        ("Contact:    ", f'"" <{contact}>'),
+        ("Agent:      ", "lab switch"),
+        ("Status:     ", "Registered(UDP)(unknown) EXP(unknown) EXPSECS(3600)"),
+        ("Ping-Status:", "Reachable"),
+        ("Ping-Time:", "0.00"),
+        ("Host:       ", "lab"),
+        ("IP:         ", "127.0.0.1"),
+        ("Port:       ", "5091"),
+        ("Auth-User:  ", user),
+        ("Auth-Realm: ", domain),
+        ("MWI-Account:", address),
+    )
+    return "".join(f"{name}\t{value}\n" for name, value in rows) + "\n"
+
+
 def _phone(exchange: Exchange, user: str) -> PhoneSet | None:
     name, _, domain = user.partition("@")
     return exchange.phones.find(name) if domain == exchange.settings.get("domain") else None
@@ -144,6 +181,7 @@ QUESTIONS: dict[str, Callable[[Exchange, str], str | Awaitable[str]]] = {
     "file_exists": file_exists,
     "local_stream": local_stream,
     "module_exists": module_exists,
+    "sofia": sofia,
     "sofia_contact": sofia_contact,
     "strepoch": strepoch,
     "timer_test": timer_test,

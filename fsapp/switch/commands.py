@@ -290,6 +290,7 @@ QUESTIONS = frozenset(
         "global_getvar",
         "local_stream show",
         "module_exists",
+        "sofia status profile",
         "sofia_contact",
         "strepoch",
         "timer_test",

@@ -167,6 +167,21 @@ def unregistered(stage: Stage) -> Iterator[Extra]:
 
 
 @contextmanager
+def unpingable(stage: Stage) -> Iterator[Extra]:
+    """FreeSWITCH's table says that pings are not answered; to have it find out takes a minute."""
+    assert isinstance(stage, FreeSwitchStage)
+    table = stage.freeswitch.directory / "sofia_reg_suite.db"
+    with closing(sqlite3.connect(table, timeout=5.0)) as registrations:
+        change = "UPDATE sip_registrations SET ping_status = 'Unreachable' WHERE sip_user = '1102'"
+        assert registrations.execute(change).rowcount == 1
+        registrations.commit()
+    try:
+        yield {}
+    finally:
+        stage.register("1102")
+
+
+@contextmanager
 def busy(stage: Stage) -> Iterator[Extra]:
     stage.registers_busy("1102")
     try:
@@ -483,6 +498,10 @@ FREESWITCH_ONLY = {
     "the default password, for other machines, too": Case(
         default_password_for_everybody,
         [("password", PROBLEM, "other machines reach it at 0.0.0.0, admitted by lan")],
+    ),
+    "a phone that is registered and gone": Case(
+        unpingable,
+        [("phones", WARNING, "bente's phone user/1102 is registered, but does not answer")],
     ),
     "a SIP profile without a timer": Case(
         no_timer, [("timer", PROBLEM, "SIP profile suite has no rtp-timer-name")]

@@ -40,5 +40,10 @@ def test_a_phone_has_a_contact_while_it_is_registered(desk: Desk) -> None:
     assert desk.lab.api("sofia_contact */1101@127.0.0.1").startswith("sofia/internal/sip:1101@")
     assert "sofia_contact" in desk.lab.api("user_data 1101@127.0.0.1 param dial-string")
     assert desk.lab.api("user_data 1101@elsewhere param dial-string") == ""
+    listed = desk.lab.api("sofia status profile internal user 1101@127.0.0.1")
+    assert "Ping-Status:\tReachable\n" in listed
+    assert "Total items returned: 1\n" in listed
     phone.unregistered()
     assert desk.lab.api("sofia_contact */1101@127.0.0.1") == "error/user_not_registered"
+    listed = desk.lab.api("sofia status profile internal user 1101@127.0.0.1")
+    assert "Total items returned: 0\n" in listed
