@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -18,29 +19,39 @@ from fsapp.settings import Address, Control, Http, Outbound, Settings
 from fsapp.web.routes import ROUTES
 from tests.ports import free_address
 
+DEMO = (sys.executable, "-m", "fsapp", "demo")
 
-@pytest.fixture
-def demo() -> Iterator[subprocess.Popen[str]]:
+
+@contextmanager
+def begun(duration: int) -> Iterator[subprocess.Popen[str]]:
+    """The demo, for so many seconds; ended afterwards, if it has not ended by then."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("FSAPP_")}
     addresses = {
         f"FSAPP_{name}": free_address()
         for name in ("HTTP_LISTEN", "OUTBOUND_LISTEN", "CONTROL_ADDRESS")
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "fsapp", "demo", "--duration", "60", "--calls-per-minute", "120"],
+        [*DEMO, "--duration", str(duration), "--calls-per-minute", "120"],
         env={**kept, **addresses, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    yield process
-    process.send_signal(signal.SIGINT)
     try:
+        yield process
+        process.send_signal(signal.SIGINT)
         process.wait(timeout=10)
     finally:
         process.kill()
-    assert process.stdout is not None
-    process.stdout.close()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@pytest.fixture
+def demo() -> Iterator[subprocess.Popen[str]]:
+    with begun(60) as process:
+        yield process
 
 
 def introduction(process: subprocess.Popen[str]) -> str:
@@ -84,6 +95,18 @@ def test_callers_come_phones_answer_and_it_ends_when_asked(
     assert call["state"] == "speaking"
     demo.send_signal(signal.SIGINT)
     assert demo.wait(timeout=10) == 0
+
+
+def test_it_ends_by_itself_when_its_time_is_over() -> None:
+    with begun(2) as process:
+        introduction(process)
+        began = time.monotonic()
+        assert process.wait(timeout=20) == 0
+        lasted = time.monotonic() - began
+        assert process.stdout is not None
+        assert process.stdout.read().splitlines()[-1:] == ["The demo is over."]
+    # The two seconds count from before the introduction is read here.
+    assert lasted > 1
 
 
 def test_a_curl_line_is_printed_for_every_verb(demo: subprocess.Popen[str]) -> None:
