@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPException
 
 import pytest
+
+from fsapp.desk.park import YOUNG_SECONDS
 
 from .actors import Agent, Callers, Desk, Phone
 from .app import App
@@ -14,8 +17,9 @@ from .meanwhile import Pending
 from .wait import wait_until
 
 BACK = 10.0
-MOMENTS = (0.004, 0.012, 0.035)
-"""How long after the request is sent the app dies: before, during and after the bridge, park, …"""
+SHARES = (0.15, 0.45, 0.75, 1.1)
+"""When the app dies, in shares of what the verb takes here undisturbed: before FreeSWITCH is told,
+while it bridges, parks, …, and about when the answer has been sent."""
 
 Scene = Callable[[Callers, Agent, Phone], tuple[list[str], Callable[[], Answer]]]
 
@@ -28,6 +32,8 @@ def pickup(a_caller: Callers, anna: Agent, outside: Phone):
 def park(a_caller: Callers, anna: Agent, outside: Phone):
     caller = a_caller.waits()
     anna.picks_up(caller)
+    # Sooner, park would only wait, and no kill would meet what it does.
+    time.sleep(YOUNG_SECONDS)
     return [caller.id], lambda: anna.asks("park", caller)
 
 
@@ -68,17 +74,38 @@ def states(desk: Desk, calls: list[str]) -> tuple[str, ...]:
     return tuple(call["state"] if call is not None else "unknown" for call in seen)
 
 
-def killed_after(moment: float, ask: Callable[[], Answer], app: App) -> bool:
-    """Ask, and kill and restart the app meanwhile; whether the answer still was 200."""
-    asked = Pending(ask)
-    time.sleep(moment)
-    app.kill()
-    try:
-        answered = asked.answer().code == 200
-    except (OSError, HTTPException):
-        answered = False
-    app.start()
-    return answered
+@dataclass
+class Kills:
+    """Kills of the app within requests of one kind."""
+
+    app: App
+    seconds: float
+    """How long such a request takes at most, as far as is known."""
+    cut_off: int = 0
+    """How many requests were not answered any more."""
+
+    def after(self, share: float, ask: Callable[[], Answer]) -> bool:
+        """Ask, and kill and restart the app meanwhile; whether the answer still was 200."""
+        moment, asked = share * self.seconds, Pending(ask)
+        time.sleep(moment)
+        self.app.kill()
+        try:
+            answered = asked.answer().code == 200
+        except (OSError, HTTPException):
+            answered = False
+        self.app.start()
+        if answered:
+            self.seconds = min(self.seconds, moment)
+        self.cut_off += not answered
+        return answered
+
+
+def undisturbed(ask: Callable[[], Answer], anna: Agent, app: App) -> Kills:
+    """What is to be killed, done once; how long it took is the measure of the kills to come."""
+    answer = ask()
+    assert answer.code == 200, str(answer)
+    is_over(anna)
+    return Kills(app, answer.seconds)
 
 
 def is_over(anna: Agent) -> None:
@@ -96,29 +123,32 @@ def is_over(anna: Agent) -> None:
 def test_the_verb_was_done_or_it_was_not(
     scene: Scene, a_caller: Callers, anna: Agent, outside: Phone, app: App
 ):
-    for moment in MOMENTS:
+    kills = undisturbed(scene(a_caller, anna, outside)[1], anna, app)
+    for share in SHARES:
         calls, ask = scene(a_caller, anna, outside)
-        answered = killed_after(moment, ask, app)
+        answered = kills.after(share, ask)
         allowed = OUTCOMES[scene][1:] if answered else OUTCOMES[scene]
         wait_until(
             partial(states, anna.desk, calls),
             lambda seen, allowed=allowed: seen in allowed,
             limit=BACK,
-            promise=f"{scene.__name__}, killed after {moment} s, is one of {allowed}",
+            promise=f"{scene.__name__}, killed at {share} of its time, is one of {allowed}",
         )
         is_over(anna)
+    assert kills.cut_off, "no kill came before the answer"
 
 
 def test_a_number_is_dialled_once_or_not_at_all(anna: Agent, outside: Phone, app: App):
-    for moment in MOMENTS:
-        key = f"killed-after-{moment}"
-        dial = partial(anna.asks, "originate", extension="1142", key=key)
-        answered = killed_after(moment, dial, app)
+    kills = undisturbed(partial(anna.asks, "originate", extension="1142"), anna, app)
+    for share in SHARES:
+        key = f"killed-at-{share}"
+        answered = kills.after(share, partial(anna.asks, "originate", extension="1142", key=key))
         call = anna.dials("1142", key=key)
         wait_until(
             partial(states, anna.desk, [call["id"]]),
             lambda seen, over=not answered: seen == ("speaking",) or (over and seen == ("hungup",)),
             limit=BACK,
         )
-        assert len(outside.legs()) <= 1, f"killed after {moment} s: dialled twice"
+        assert len(outside.legs()) <= 1, f"killed at {share} of its time: dialled twice"
         is_over(anna)
+    assert kills.cut_off, "no kill came before the answer"
