@@ -5,16 +5,18 @@ The twenty seconds are real: they are the default of `phone.ring_timeout`.
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 
-from .actors import Agent, Callers, Desk, together
+from .actors import Agent, Caller, Callers, Desk, together
 from .client import Answer
 from .conftest import RING_TIMEOUT
 from .expect import phone_unavailable
 
 CALLS_EACH = 3
 
-NOTICEABLE = 2.0
-"""No request of the others may take longer, in seconds; the phone rings ten times as long."""
+NOTICEABLE = 0.5
+"""No request of the others may take longer, in seconds, or it must take as long on this machine
+when no phone rings; the slow one rings forty times as long."""
 
 
 def shift(agent: Agent) -> list[Answer]:
@@ -27,19 +29,25 @@ def shift(agent: Agent) -> list[Answer]:
     return answers
 
 
+def shifts(agents: Sequence[Agent], a_caller: Callers) -> tuple[list[Answer], list[Caller]]:
+    """A shift of all agents at once: their answers, the slowest last, and whom they served."""
+    callers = [a_caller.waits() for _ in range(CALLS_EACH * len(agents))]
+    answers = chain(*together(*[partial(shift, agent) for agent in agents]))
+    return sorted(answers, key=lambda answer: answer.seconds), callers
+
+
 def test_ten_agents_do_not_notice_a_phone_that_rings_twenty_seconds(
     agents: Callable[[int], Sequence[Agent]], a_caller: Callers, desk: Desk
 ):
     slow, *others = agents(11)
+    undisturbed, _ = shifts(others, a_caller)
     slow.phone.stays_silent()
     kept_waiting = a_caller.waits(fsapp_priority="1")
     ringing = slow.starts("pickup", kept_waiting)
     slow.phone.rings()
-    callers = [a_caller.waits() for _ in range(CALLS_EACH * len(others))]
-    shifts = together(*[partial(shift, agent) for agent in others])
+    answers, callers = shifts(others, a_caller)
     assert ringing.is_under_way()
-    noticed = [str(a) for answers in shifts for a in answers if a.seconds > NOTICEABLE]
-    assert noticed == []
+    assert answers[-1].seconds < max(NOTICEABLE, 3 * undisturbed[-1].seconds), str(answers[-1])
     assert {desk.sees(caller, "hungup")["hangup_cause"] for caller in callers} == {
         "NORMAL_CLEARING"
     }
