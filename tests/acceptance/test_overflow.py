@@ -1,6 +1,7 @@
 """A caller queued too long goes to a dialplan destination; here it is an outside party's phone."""
 
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -56,13 +57,22 @@ def test_a_restart_of_the_app_does_not_touch_her(
     desk.sees(caller, "hungup")
 
 
+@pytest.fixture
+def patient(app: App) -> Iterator[Callable[[], App]]:
+    """`patient()` starts the app with a time in the queue so long that a test does not see its
+    end: who is sent on goes on with the time she had, which did not begin anew."""
+    yield lambda: app.start(FSAPP_QUEUE_OVERFLOW_AFTER="100")
+    app.restart()
+
+
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_the_time_in_the_queue_survives_a_restart(
-    end: str, a_caller: Callers, outside: Phone, desk: Desk, app: App
+    end: str, a_caller: Callers, outside: Phone, desk: Desk, patient: Callable[[], App]
 ):
     caller = a_caller.waits()
-    getattr(app, end)()
-    app.start()
+    desk.is_on_record()
+    getattr(desk.app, end)()
+    patient()
     desk.sees(caller, "transferred", limit=15.0)
     caller.hears(outside.is_up())
 

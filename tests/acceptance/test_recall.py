@@ -1,6 +1,7 @@
 """A caller left on hold too long rings her agent back, then returns to the head of the queue."""
 
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -139,12 +140,25 @@ def test_an_unpark_when_it_is_time_has_a_defined_answer(on_hold: Caller, anna: A
     desk.is_consistent()
 
 
+@pytest.fixture
+def patient(app: App) -> Iterator[Callable[[], App]]:
+    """`patient()` starts the app with a time on hold so long that a test does not see its end:
+    who is rung back goes on with the time she had, which did not begin anew."""
+    yield lambda: app.start(FSAPP_PARK_RECALL_AFTER=str(10 * BACK))
+    app.restart()
+
+
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_the_time_survives_a_restart(end: str, on_hold: Caller, anna: Agent, app: App, desk: Desk):
+def test_the_time_survives_a_restart(
+    end: str, on_hold: Caller, anna: Agent, patient: Callable[[], App], desk: Desk
+):
     anna.phone.stays_silent()
-    getattr(app, end)()
-    app.start()
+    due = on_hold.call["recall_at"]
+    getattr(desk.app, end)()
+    patient()
+    assert on_hold.call["recall_at"] == due
     anna.phone.rings(limit=BACK)
+    assert time.time() >= int(due)
     on_hold.is_queued(limit=BACK)
 
 
