@@ -3,8 +3,12 @@
 import time
 from typing import Any
 
+import pytest
+
 from .actors import Agent, Callers, Desk, Phone
+from .app import Settings
 from .expect import as_anybody_sees, busy, missing, nothing_to_park, owned, wrong_state
+from .musics import ON_HOLD, QUEUED, two_musics
 from .switches.base import Switch
 
 CHANGING = {
@@ -17,6 +21,11 @@ CHANGING = {
     "recall_at",
 }
 """State, b_leg, times and what may be done: all that park and unpark may change."""
+
+
+@pytest.fixture(scope="module")
+def settings(sounds: dict[str, str]) -> Settings:
+    return two_musics(sounds)
 
 
 def constant(call: dict[str, Any]) -> dict[str, Any]:
@@ -53,14 +62,15 @@ def test_the_times_tell_when(a_caller: Callers, anna: Agent):
     assert abs(int(parked["parked_at"]) - time.time()) < 5
 
 
-def test_the_parked_caller_hears_music(a_caller: Callers, anna: Agent):
+def test_the_parked_caller_hears_the_music_for_those_on_hold(a_caller: Callers, anna: Agent):
     caller = a_caller.waits()
+    caller.hears(QUEUED)
     anna.picks_up(caller)
     anna.parks()
-    caller.hears("music")
+    caller.hears(ON_HOLD)
     anna.unparks(caller)
     anna.parks()
-    caller.hears("music")
+    caller.hears(ON_HOLD)
 
 
 def test_her_leg_is_still_up_and_is_used_again(a_caller: Callers, anna: Agent, desk: Desk):
@@ -106,7 +116,7 @@ def test_several_calls_can_be_parked(a_caller: Callers, anna: Agent):
     assert sorted(anna.is_now()["parked_calls"]) == sorted([first.id, second.id])
     anna.unparks(first)
     anna.speaks_with(first)
-    second.hears("music")
+    second.hears(ON_HOLD)
 
 
 def test_pickup_of_the_own_parked_call_takes_it_back(a_caller: Callers, anna: Agent):
@@ -169,5 +179,5 @@ def test_a_call_outlives_any_number_of_parks(a_caller: Callers, desk: Desk):
     for _ in range(80):
         desk.switch.api(f"uuid_transfer {caller.id} fsapp_return XML public")
     assert desk.switch.api(f"uuid_exists {caller.id}") == "true"
-    caller.hears("music")
+    caller.hears(QUEUED)
     assert desk.sees(caller, "queued")["position"] == 1

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from .actors import Agent, Caller, Callers, Desk, Phone, together
+from .app import Settings, merged
 from .expect import phone_unavailable
+from .musics import ON_HOLD, QUEUED, two_musics
 
 RINGS = 1
 """`phone.ring_timeout` here, in seconds: many of these phones ring until it is over."""
@@ -22,6 +24,11 @@ FAILURES = {
 """What the phone does and FreeSWITCH's cause for it."""
 
 
+@pytest.fixture(scope="module")
+def settings(sounds: dict[str, str]) -> Settings:
+    return merged(SETTINGS, two_musics(sounds))
+
+
 def kept(call: dict[str, Any]) -> dict[str, Any]:
     return {key: call[key] for key in KEPT}
 
@@ -31,12 +38,12 @@ def fail(phone: Phone, how: str) -> None:
 
 
 def waits_as_before(desk: Desk, caller: Caller, before: dict[str, Any]) -> None:
-    """Queued, of nobody, with id, arrival time and place, and with music."""
+    """Queued, of nobody, with id, arrival time and place, and with the queue's music."""
     now = desk.call(caller)
     assert now is not None
     assert (now["state"], now["assigned_to"], now["b_leg"]) == ("queued", None, "<null>")
     assert kept(now) == kept(before)
-    caller.hears("music")
+    caller.hears(QUEUED)
 
 
 @pytest.mark.parametrize("how", FAILURES)
@@ -136,7 +143,7 @@ def test_she_belongs_to_nobody_and_hears_music_again(a_caller: Callers, anna: Ag
     anna.phone.dies()
     now = caller.is_queued()
     assert (now["assigned_to"], now["b_leg"], now["parked_at"]) == (None, "<null>", None)
-    caller.hears("music")
+    caller.hears(QUEUED)
 
 
 def test_the_agent_whose_phone_died_is_idle(a_caller: Callers, anna: Agent, desk: Desk):
@@ -180,5 +187,6 @@ def test_a_parked_call_survives_the_death_of_the_phone(a_caller: Callers, anna: 
     call = desk.call(caller)
     assert call is not None
     assert (call["state"], call["assigned_to"]) == ("parked", "anna")
+    caller.hears(ON_HOLD)
     anna.unparks(caller)
     anna.speaks_with(caller)
