@@ -5,6 +5,7 @@ has only seen it waits for its record.
 """
 
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from typing import Any
 
@@ -24,3 +25,11 @@ def _names(app: App, call: Any) -> list[str]:
     query = "SELECT name FROM events WHERE call_id = ? ORDER BY number"
     with closing(sqlite3.connect(app.database)) as database:
         return [name for (name,) in database.execute(query, [id_of(call)])]
+
+
+def offered(app: App, calls: Iterable[Any]) -> list[str]:
+    """The ids of these calls in the order in which they connected with the app."""
+    ids = {id_of(call) for call in calls}
+    query = "SELECT call_id FROM events WHERE name = 'call_offer' ORDER BY number"
+    with closing(sqlite3.connect(app.database)) as database:
+        return [call for (call,) in database.execute(query) if call in ids]

@@ -1,9 +1,11 @@
 """Pickup: the named call or a refusal, the next one in the right order, and both can talk."""
 
 import time
+from itertools import pairwise
 
 from .actors import Agent, Caller, Callers, Desk, together
 from .expect import as_anybody_sees, busy, nothing_to_pick_up, wrong_state
+from .record import offered
 from .switches.base import Switch
 
 
@@ -122,11 +124,24 @@ def test_within_a_second_it_is_still_first_come_first_served(a_caller: Callers, 
     assert [call["id"] for call in desk.queue()] == ids_of(*callers)
 
 
+def arrival(desk: Desk, call: str) -> int:
+    """When she arrived, in microseconds, as her channel tells."""
+    return int(desk.switch.api(f"uuid_getvar {call} fsapp_arrival"))
+
+
 def test_who_arrive_together_stand_by_their_arrival(a_caller: Callers, desk: Desk):
     for caller in together(*[a_caller.calls] * 6):
         caller.is_queued()
-    times = [int(call["arrival_time"]) for call in desk.queue()]
-    assert times == sorted(times)
+    desk.is_on_record()
+    places = [(arrival(desk, call["id"]), call["id"]) for call in desk.queue()]
+    assert places == sorted(places)
+    connected = offered(desk.app, [call for _, call in places])
+    for (earlier, one), (later, other) in pairwise(places):
+        # FreeSWITCH's clock ticks every 20 ms: who arrive within a tick differ by the microsecond
+        # that the app has put between them as they connected.
+        together_at = later == earlier + 1
+        assert later > earlier
+        assert not together_at or connected.index(one) < connected.index(other)
 
 
 def test_the_queue_is_what_is_served(a_caller: Callers, anna: Agent, desk: Desk):
