@@ -246,7 +246,7 @@ IGNORED = [b"", b"\n\n", b"\x00" * 100]
 """That is no word yet: the listener waits for more, until the peer leaves."""
 
 
-@pytest.mark.parametrize("talk", [*CUT_OFF, *IGNORED])
+@pytest.mark.parametrize("talk", [*CUT_OFF, *IGNORED], ids=range(6))
 def test_who_connects_like_freeswitch_and_talks_nonsense_is_cut_off_or_ignored(
     talk: bytes, switch: Switch, a_caller: Callers, anna: Agent, canary: Caller
 ):
