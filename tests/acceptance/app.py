@@ -102,9 +102,9 @@ class App:
         """The process it runs in, whether or not it is one of its own."""
         return self.pid
 
-    def start(self, *, ready: bool = True, **extra: str) -> "App":
+    def start(self, *, ready: bool = True) -> "App":
         """Start it and wait until it is ready (or, with ``ready=False``, only alive)."""
-        self.launch(**extra)
+        self.launch()
         path = "/readyz" if ready else "/healthz"
         wait_until(
             lambda: self._status(path),

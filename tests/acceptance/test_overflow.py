@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from .actors import Agent, Caller, Callers, Desk, Phone, together
-from .app import App
+from .app import App, merged
 from .expect import wrong_state
 from .record import on_record
 from .wait import wait_until
@@ -61,7 +61,14 @@ def test_a_restart_of_the_app_does_not_touch_her(
 def patient(app: App) -> Iterator[Callable[[], App]]:
     """`patient()` starts the app with a time in the queue so long that a test does not see its
     end: who is sent on goes on with the time she had, which did not begin anew."""
-    yield lambda: app.start(FSAPP_QUEUE_OVERFLOW_AFTER="100")
+    before = app.settings
+
+    def start() -> App:
+        app.settings = merged(before, {"queue": {"overflow_after": 100}})
+        return app.start()
+
+    yield start
+    app.settings = before
     app.restart()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from .actors import Agent, Caller, Callers, Desk
-from .app import App
+from .app import App, merged
 from .expect import owned
 from .record import on_record
 from .wait import wait_until
@@ -144,7 +144,14 @@ def test_an_unpark_when_it_is_time_has_a_defined_answer(on_hold: Caller, anna: A
 def patient(app: App) -> Iterator[Callable[[], App]]:
     """`patient()` starts the app with a time on hold so long that a test does not see its end:
     who is rung back goes on with the time she had, which did not begin anew."""
-    yield lambda: app.start(FSAPP_PARK_RECALL_AFTER=str(10 * BACK))
+    before = app.settings
+
+    def start() -> App:
+        app.settings = merged(before, {"park": {"recall_after": 10 * BACK}})
+        return app.start()
+
+    yield start
+    app.settings = before
     app.restart()
 
 
