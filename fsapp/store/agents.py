@@ -13,7 +13,6 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
-import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -69,7 +68,6 @@ class Agents:
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._clock = clock
-        self._threads = threading.local()
 
     def add(self, agent: Agent) -> str:
         """Adds her and answers her token. Raises :class:`AgentExists`."""
@@ -135,31 +133,12 @@ class Agents:
         return self._database.submit(read)
 
     def by_token(self, token: str) -> Agent | None:
-        """Whose token it is, if anybody's. Every request asks, and mostly nobody has written
-        anything since this thread asked last: then what it knows still holds."""
+        """Whose token it is, if anybody's."""
         wanted = _hash(token)
-        # Before the row is read: what is written in between makes it read once more.
-        known = self._seen(self._database.version())
-        if wanted not in known:
-            found = self._holder(wanted)
-            if found is None:
-                return None
-            known[wanted] = found
-        digest, agent = known[wanted]
-        return agent if hmac.compare_digest(digest, wanted) else None
-
-    def _seen(self, version: object) -> dict[str, tuple[str, Agent]]:
-        """This thread's holders of tokens, by the token's hash; forgotten when the database is
-        another than then."""
-        mine = self._threads
-        if getattr(mine, "version", None) != version:
-            mine.version, mine.holders = version, {}
-        holders: dict[str, tuple[str, Agent]] = mine.holders
-        return holders
-
-    def _holder(self, wanted: str) -> tuple[str, Agent] | None:
-        rows = self._rows("token_hash = ? AND removed_at IS NULL", wanted)
-        return next(((row["token_hash"], _agent(row)) for row in rows), None)
+        for row in self._rows("token_hash = ? AND removed_at IS NULL", wanted):
+            if hmac.compare_digest(row["token_hash"], wanted):
+                return _agent(row)
+        return None
 
     def roll(self) -> tuple[tuple[object, ...], ...]:
         """Who works here and with which token, to be compared with an earlier one."""

@@ -124,13 +124,6 @@ class Database:
         with self._explained():
             return fetched(self.reader(), sql, values)
 
-    def version(self) -> tuple[int, int]:
-        """Another one whenever the file may be other than when this thread asked before, whoever
-        has written it. Raises :class:`DatabaseTrouble`."""
-        with self._explained():
-            reader = self.reader()
-            return self._generation, int(reader.execute("PRAGMA data_version").fetchone()[0])
-
     def submit(self, run: Callable[[sqlite_utils.Database], T]) -> Written[T]:
         """Hands a change to the writer; see :meth:`Writer.submit`."""
         return self.writer.submit(run)

@@ -92,22 +92,6 @@ def test_a_reissued_token_replaces_the_old_one(agents: Agents) -> None:
     assert agents.by_token(new) == ANN
 
 
-def test_what_another_process_changes_holds_for_the_next_who_asks(
-    agents: Agents, tmp_path: Path
-) -> None:
-    token = agents.add(ANN)
-    assert agents.by_token(token) == ANN
-    other = Database(tmp_path / "agents.db")
-    other.open()
-    Agents(other).change(ANN.id, name="Anna")
-    renamed = agents.by_token(token)
-    assert renamed is not None
-    assert renamed.name == "Anna"
-    Agents(other).reissue(ANN.id)
-    assert agents.by_token(token) is None
-    other.close()
-
-
 def test_a_removed_agent_has_no_token_and_is_in_no_list_but_keeps_her_row(
     agents: Agents, database: Database
 ) -> None:
