@@ -42,6 +42,15 @@ CONTACTS = "cm_id,name,number,organization_id\n42,Outside,1142,1\n43,Elsewhere,1
 RING_TIMEOUT = 20
 """Phones ring on and on: one that stops has been stopped."""
 IDLE_TIMEOUT = 8
+LONGEST = (
+    "test_openapi.py",
+    "test_doctor_spoiled.py",
+    "test_drill.py",
+    "test_slow_phone.py",
+    "test_crash.py",
+    "test_recall.py",
+)
+"""Files of 20 to 80 seconds, on the lab switch."""
 SOUNDS = {"greeting": 1.5, "music": 0.5, "announcement": 0.5}
 """The suite's sound files and how long they are, in seconds."""
 
@@ -88,11 +97,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules that want the same settings come together: others cost a restart of the app."""
+    """What takes longest begins first, so that nobody waits for it in the end. Modules that want
+    the same settings come together: others cost a restart of the app."""
     here = Path(__file__).parent
     places = [place for place, item in enumerate(items) if here in item.path.parents]
     mine = [items[place] for place in places]
-    mine.sort(key=lambda item: str(wanted_settings(getattr(item, "module", None)) or ""))
+    mine.sort(
+        key=lambda item: (
+            item.path.name not in LONGEST,
+            str(wanted_settings(getattr(item, "module", None)) or ""),
+        )
+    )
     for place, item in zip(places, mine, strict=True):
         item.add_marker("acceptance")
         items[place] = item
