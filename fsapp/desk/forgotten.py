@@ -170,10 +170,10 @@ class Forgotten:
         self._board.clock.later(limit, lambda: self._sent_on(live, Reply("", lost=True)))
 
     def _sent_on(self, live: LiveCall, reply: Reply) -> None:
-        """Where her own connection leads nowhere, the control connection does."""
+        """Where her own connection leads nowhere, or was refused, the control connection does."""
         with self._board.turn() as turn:
             control = self._context.control.connection
-            if live.away and reply.lost and control is not None and _overflowed(live.call):
+            if live.away and reply.refused and control is not None and _overflowed(live.call):
                 turn.post(control, *self._commands(live.call))
             live.away = False
 

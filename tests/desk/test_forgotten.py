@@ -493,6 +493,15 @@ def test_a_connection_lost_as_she_is_sent_on_loses_nobody(rig: Rig) -> None:
     assert rig.control.heard(ELSEWHERE) == 1
 
 
+def test_she_is_sent_on_once_more_if_freeswitch_refused_it(rig: Rig) -> None:
+    line = rig.connects(CALLER)
+    rig.clock.advance(QUEUE + 1)
+    line.answer(ELSEWHERE, "-ERR refused")
+    rig.control.answer(ELSEWHERE, "+OK")
+    rig.clock.advance(OPTIONS.switch_timeout)
+    assert rig.control.heard(ELSEWHERE) == 1
+
+
 def test_without_a_limit_nobody_is_sent_on() -> None:
     rig = Rig()
     rig.connects(CALLER)
