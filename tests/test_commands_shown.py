@@ -4,12 +4,15 @@ The law of this file: commands stand in fences marked ``sh`` (typed as they are)
 (with what they print; the lines after ``$`` are typed). Whoever adds one adds its line to PLACES.
 """
 
+import itertools
 import os
 import re
+import shlex
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -17,7 +20,9 @@ from pathlib import Path
 
 import pytest
 import sqlite_utils
+import yaml
 
+from fsapp import cli
 from fsapp.store.schema import MIGRATIONS
 
 from .ports import free_address
@@ -335,6 +340,37 @@ def test_what_is_shown_works(scene: Scene, shown: list[Block], tmp_path: Path) -
     scene(shown, tmp_path)
 
 
+def in_containers(words: list[str]) -> bool:
+    """A line of docker's: files and services that there are, and commands of ours in them."""
+    if words[:1] != ["docker"]:
+        return False
+    named = [word for flag, word in itertools.pairwise(words) if flag in ("-f", "--file")]
+    assert all((ROOT / name).is_file() for name in named)
+    services = yaml.safe_load((ROOT / "tests/lab/compose.yaml").read_text("utf-8"))["services"]
+    verb = next(
+        (place for place, word in enumerate(words) if word in ("exec", "run", "logs")), None
+    )
+    if verb is not None and "compose" in words:
+        service = next(word for word in words[verb + 1 :] if not word.startswith("-"))
+        assert service in services
+    if verb is not None and words[verb] == "exec":
+        ours = words[verb + 2 :]
+        assert ours[0] == "fsapp"
+        cli.parser().parse_args(ours[1:])
+    return True
+
+
+def by_pip(words: list[str]) -> bool:
+    """A line of pip's: what python-ESL is built with, as pyproject.toml names it, or this folder."""
+    if words[:2] != ["pip", "install"]:
+        return False
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["uv"]
+    built_with = needed["extra-build-dependencies"]["python-ESL"]
+    given = {word for word in words[2:] if not word.startswith("-")}
+    assert given == {"."} or given == {*built_with, "wheel"}
+    return True
+
+
 NOT_TYPED = [SHOWN[key] for key, place in PLACES.items() if isinstance(place, Why) and key in SHOWN]
 
 
@@ -342,9 +378,11 @@ NOT_TYPED = [SHOWN[key] for key, place in PLACES.items() if isinstance(place, Wh
     "block", NOT_TYPED, ids=lambda block: f"{block.document}:{block.first[:20]}"
 )
 def test_what_is_not_typed_exists_at_least(block: Block) -> None:
-    """Make's targets, and the options of our own programs."""
-    for line in block.text.splitlines():
+    """Make's targets, files, the lab's services, and the options of our own programs."""
+    for line in block.text.replace("\\\n", " ").splitlines():
         command = re.sub(r"^(\w+=\S+ )*|\s*(#.*|&&)$", "", line)
+        looked_at = [look(shlex.split(command)) for look in (in_containers, by_pip)]
+        assert any(looked_at) or command.startswith(("make ", "python -m ")), command
         if command.startswith("make "):
             subprocess.run(
                 ["make", "-n", *command.split()[1:]], cwd=ROOT, check=True, capture_output=True

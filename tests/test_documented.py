@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fsapp import cli
+from fsapp import cli, embedded_service
 from fsapp.calls import refusals
 from fsapp.calls.table import EVENTS
 from fsapp.metrics.table import LABELS, Metric
@@ -108,6 +108,14 @@ def test_no_metric_is_documented_that_there_is_not() -> None:
 def test_every_label_is_documented(label: str) -> None:
     rows = text_of("docs/metrics.md").partition("## Labels")[2].partition("## ")[0]
     assert re.search(rf"^\| [^|]*`{label}`[^|]* \| ", rows, re.MULTILINE)
+
+
+def test_every_command_inside_freeswitch_is_documented() -> None:
+    usage = embedded_service.command("no such command")
+    words = re.findall(r"[a-z]+", usage.partition("fsapp.embedded")[2])
+    assert "reload" in words
+    told = text_of("README.md").partition("python fsapp.embedded ")[2].partition("\n\n")[0]
+    assert [word for word in words if not re.search(rf"\b{word}\b", told)] == []
 
 
 def test_every_refusal_is_documented() -> None:
