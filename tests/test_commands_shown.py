@@ -361,13 +361,13 @@ def in_containers(words: list[str]) -> bool:
 
 
 def by_pip(words: list[str]) -> bool:
-    """A line of pip's: what python-ESL is built with, as pyproject.toml names it, or this folder."""
+    """A line of pip's: what pyproject.toml says python-ESL is built with, or this folder."""
     if words[:2] != ["pip", "install"]:
         return False
     needed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["uv"]
     built_with = needed["extra-build-dependencies"]["python-ESL"]
     given = {word for word in words[2:] if not word.startswith("-")}
-    assert given == {"."} or given == {*built_with, "wheel"}
+    assert given in ({"."}, {*built_with, "wheel"})
     return True
 
 
