@@ -91,7 +91,7 @@ def may_pick_up(agent: Agent, subject: Subject, situation: Situation) -> None:
     call = subject.call
     _not_anothers(agent, call)
     if call.locked:
-        raise greeting_playing(call.id, call.document())
+        raise greeting_playing(call.id, call.document)
     if call.is_current:
         raise _busy(agent, call)
     waiting = State.QUEUED if call.assigned_to is None else State.PARKED
@@ -143,7 +143,7 @@ def may_transfer(agent: Agent, source: Subject, situation: Situation) -> None:
     destination = _destination(source.call, situation)
     if source.ending or destination.ending:
         gone = CALL_ON_HOLD_GONE if source.ending else DESTINATION_GONE
-        raise bridge_failed(gone, destination.call.document())
+        raise bridge_failed(gone, destination.call.document)
     if source.verb is not None or destination.verb is not None:
         raise _busy(agent, destination.call)
 
@@ -154,7 +154,7 @@ def may_dial(agent: Agent, situation: Situation) -> None:
         raise _busy(agent, situation.current.call)
     if situation.engaged is not None:
         call = situation.engaged_in
-        raise agent_busy(agent.id, situation.engaged, None if call is None else call.document())
+        raise agent_busy(agent.id, situation.engaged, None if call is None else call.document)
 
 
 _QUESTIONS: dict[str, Callable[[Agent, Subject, Situation], None]] = {
@@ -222,7 +222,7 @@ def _allowed(verb: str, agent: Agent, subject: Subject, situation: Situation) ->
 def _on_hold(agent: Agent, source: Call) -> None:
     _not_anothers(agent, source)
     if source.assigned_to is None or source.state is not State.PARKED:
-        raise bridge_failed(NOT_ON_HOLD, source.document())
+        raise bridge_failed(NOT_ON_HOLD, source.document)
 
 
 def _destination(source: Call, situation: Situation) -> Subject:
@@ -230,25 +230,25 @@ def _destination(source: Call, situation: Situation) -> Subject:
     current = situation.current
     if current is None:
         why = DESTINATION_GONE if situation.lost_destination else BAD_DESTINATION
-        raise bridge_failed(why, source.document())
+        raise bridge_failed(why, source.document)
     call = current.call
     if call.id == source.id:
-        raise bridge_failed(BAD_DESTINATION, call.document())
+        raise bridge_failed(BAD_DESTINATION, call.document)
     if call.inbound:
-        raise bridge_failed(INBOUND_DESTINATION, call.document())
+        raise bridge_failed(INBOUND_DESTINATION, call.document)
     if call.state is not State.SPEAKING or call.organization_id != source.organization_id:
-        raise bridge_failed(BAD_DESTINATION, call.document())
+        raise bridge_failed(BAD_DESTINATION, call.document)
     return current
 
 
 def _not_anothers(agent: Agent, call: Call) -> None:
     if call.assigned_to is not None and call.assigned_to != agent.id:
-        raise call_owned(call.id, call.assigned_to, call.document())
+        raise call_owned(call.id, call.assigned_to, call.document)
 
 
 def _busy(agent: Agent, current: Call) -> Refusal:
-    return agent_busy(agent.id, current.id, current.document())
+    return agent_busy(agent.id, current.id, current.document)
 
 
 def _wrong_state(call: Call) -> Refusal:
-    return wrong_state(call.id, call.state.value, call.document())
+    return wrong_state(call.id, call.state.value, call.document)

@@ -10,7 +10,7 @@ The order in which they are checked is the guard's business (``guard.py``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
@@ -48,6 +48,9 @@ CALL_NOT_FOUND = "call-not-found"
 CALL_OWNED = "call-owned"
 
 Document = Mapping[str, object]
+Shown = Document | Callable[[], Document] | None
+"""A call's object, or what makes it when somebody looks: the guard is asked far more often what
+would be allowed than anybody is refused."""
 
 
 class Refusal(Exception):
@@ -65,7 +68,7 @@ class Refusal(Exception):
         error: str,
         description: str,
         *,
-        call: Document | None = None,
+        call: Shown = None,
         missing: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -74,9 +77,20 @@ class Refusal(Exception):
         self.status = status
         self.error = error
         self.description = description
-        self.call = call
+        self._call = call
         self.missing = missing
         self.headers = dict(headers or {})
+
+    @property
+    def call(self) -> Document | None:
+        """The call's object, when there is one the agent may see."""
+        if callable(self._call):
+            self._call = self._call()
+        return self._call
+
+    @call.setter
+    def call(self, call: Document | None) -> None:
+        self._call = call
 
     def document(self) -> RefusalDocument:
         """The JSON document of protocol §2."""
@@ -106,7 +120,7 @@ def too_large(limit: int) -> Refusal:
     )
 
 
-def bridge_failed(why: str, call: Document | None = None) -> Refusal:
+def bridge_failed(why: str, call: Shown = None) -> Refusal:
     """Transfer only, protocol §4: ``why`` is one of the sentences listed there."""
     return Refusal(HTTPStatus.BAD_REQUEST, "bridge failed", "bridge-failed", why, call=call)
 
@@ -123,7 +137,7 @@ def not_authorized(retry_after: int = 0) -> Refusal:
     )
 
 
-def call_owned(call_id: str, owner: str, call: Document | None = None) -> Refusal:
+def call_owned(call_id: str, owner: str, call: Shown = None) -> Refusal:
     """The page's headline rule, to the letter, for every verb."""
     return Refusal(
         HTTPStatus.FORBIDDEN,
@@ -180,7 +194,7 @@ def nothing_to_pick_up() -> Refusal:
     return Refusal(HTTPStatus.NOT_FOUND, "not found", "queue-empty", "No call available to pick up")
 
 
-def agent_busy(agent_id: str, call_id: str, call: Document | None = None) -> Refusal:
+def agent_busy(agent_id: str, call_id: str, call: Shown = None) -> Refusal:
     return Refusal(
         HTTPStatus.CONFLICT,
         "busy",
@@ -200,7 +214,7 @@ def agent_paused(agent_id: str) -> Refusal:
     )
 
 
-def phone_unavailable(phone: str, cause: str, call: Document | None = None) -> Refusal:
+def phone_unavailable(phone: str, cause: str, call: Shown = None) -> Refusal:
     return Refusal(
         HTTPStatus.CONFLICT,
         "phone unavailable",
@@ -210,7 +224,7 @@ def phone_unavailable(phone: str, cause: str, call: Document | None = None) -> R
     )
 
 
-def greeting_playing(call_id: str, call: Document | None = None) -> Refusal:
+def greeting_playing(call_id: str, call: Shown = None) -> Refusal:
     return Refusal(
         HTTPStatus.CONFLICT,
         "locked",
@@ -220,7 +234,7 @@ def greeting_playing(call_id: str, call: Document | None = None) -> Refusal:
     )
 
 
-def wrong_state(call_id: str, state: str, call: Document | None = None) -> Refusal:
+def wrong_state(call_id: str, state: str, call: Shown = None) -> Refusal:
     return Refusal(
         HTTPStatus.CONFLICT,
         "wrong state",
@@ -230,7 +244,7 @@ def wrong_state(call_id: str, state: str, call: Document | None = None) -> Refus
     )
 
 
-def dependency_unavailable(which: str, call: Document | None = None) -> Refusal:
+def dependency_unavailable(which: str, call: Shown = None) -> Refusal:
     """503: ``which`` names the dependency in a sentence."""
     return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "unavailable", which, call=call)
 
@@ -246,7 +260,7 @@ def not_ready(missing: Mapping[str, str]) -> Refusal:
     )
 
 
-def draining(call: Document | None = None) -> Refusal:
+def draining(call: Shown = None) -> Refusal:
     return Refusal(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "unavailable",
@@ -256,7 +270,7 @@ def draining(call: Document | None = None) -> Refusal:
     )
 
 
-def dependency_timeout(late: str, call: Document | None = None) -> Refusal:
+def dependency_timeout(late: str, call: Shown = None) -> Refusal:
     """504: ``late`` says in a sentence what was not done in time."""
     return Refusal(HTTPStatus.GATEWAY_TIMEOUT, "timeout", "timeout", late, call=call)
 
