@@ -444,6 +444,8 @@ class Story:
             self.note("the app is killed")
             self.world.kill_app()
             self._counts.restarts += 1
+            # Nobody is answered any more, and perhaps it was done.
+            self._excused |= self._hung_up_by_agents()
             self._asked = [asked for asked in self._asked if asked.answer is not None]
 
     def the_app_starts(self) -> None:
