@@ -68,6 +68,7 @@ class Sipp:
             ended = self.process is not None and self.process.poll() is not None
             if ended and self._again:
                 self._again -= 1
+                self.stop()
                 self.start()
             return not ended and takes_datagrams(self.port)
 
