@@ -256,7 +256,17 @@ class Story:
         if alive:
             channel = self.rng.choice(alive)
             self.excuse(channel.uuid, "hangs up")
+            self._excuse_the_destination(channel.uuid)
             self.world.do(lambda: hang_up(channel))
+
+    def _excuse_the_destination(self, source: str) -> None:
+        """FreeSWITCH itself ends whom it is joining with a channel that has just gone
+        (docs/freeswitch.md): the other one of a transfer that is under way."""
+        transfers = (asked for asked in self._asked if asked.verb == "call/transfer")
+        under_way = [asked for asked in transfers if asked.answer is None]
+        agents = {asked.who for asked in under_way if asked.parameters["source"] == source}
+        mine = (call for call in self._calls() if call.assigned_to in agents)
+        self._excused.update(call.id for call in mine if call.is_current)
 
     def excuse(self, uuid: str, why: str) -> None:
         self._excused.add(uuid)
