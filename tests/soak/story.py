@@ -191,6 +191,8 @@ class Story:
         self._callers: dict[str, Channel] = {}
         self._asked: list[Asked] = []
         self._excused: set[str] = set()
+        self._transfers: set[tuple[str, str]] = set()
+        """What was asked for since the last quiet point: source and destination."""
         self._phones = self._plugged_in()
         self._deeds = {name: odds for name, odds in DEEDS.items() if name not in without}
         world.start_app()
@@ -262,11 +264,7 @@ class Story:
     def _excuse_the_destination(self, source: str) -> None:
         """FreeSWITCH itself ends whom it is joining with a channel that has just gone
         (docs/freeswitch.md): the other one of a transfer that is under way."""
-        transfers = (asked for asked in self._asked if asked.verb == "call/transfer")
-        under_way = [asked for asked in transfers if asked.answer is None]
-        agents = {asked.who for asked in under_way if asked.parameters["source"] == source}
-        mine = (call for call in self._calls() if call.assigned_to in agents)
-        self._excused.update(call.id for call in mine if call.is_current)
+        self._excused.update(to for one, to in self._transfers if one == source)
 
     def excuse(self, uuid: str, why: str) -> None:
         self._excused.add(uuid)
@@ -281,6 +279,9 @@ class Story:
     def _ask(self, who: str, verb: str, **parameters: str) -> None:
         if self.world.app is None:
             return
+        if verb == "call/transfer":
+            mine = (call for call in self._calls() if call.assigned_to == who and call.is_current)
+            self._transfers |= {(parameters["source"], call.id) for call in mine}
         self._asked.append(self.world.asks(who, verb, **parameters))
         self.note(f"{who} {verb} {parameters}")
 
@@ -491,6 +492,7 @@ class Story:
             raise Broken(self.seed, found, self._told[-400:])
         # What was done to whoever is still there has come to its end without her.
         self._excused -= set(self.world.exchange.channels)
+        self._transfers.clear()
         self._callers = {uuid: seen for uuid, seen in self._callers.items() if not seen.down}
 
     def _hung_up_by_agents(self) -> set[str]:
