@@ -53,6 +53,14 @@ class Noting(logging.Handler):
         self.lines.append(self.format(record).partition(" INFO ")[2])
 
 
+def test_a_lines_time_is_the_moment_it_was_logged_whatever_was_logged_before() -> None:
+    stamped, usual = FORMATS["text"](), logging.Formatter()
+    record = logging.makeLogRecord({})
+    for moment in (1795374003.25, 1795374003.75, 1795374004.0, 1795377604.5, 1795374003.125):
+        record.created, record.msecs = moment, moment % 1 * 1000
+        assert stamped.formatTime(record) == usual.formatTime(record)
+
+
 def test_what_is_left_is_written_at_the_end_in_order() -> None:
     writer = Noting()
     log = start_log("info", writer)

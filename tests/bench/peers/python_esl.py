@@ -5,11 +5,11 @@ its end, so it asks for the call's events. With the third argument ``blind`` it 
 queues all three applications at once, the least that can be done with this library.
 """
 
-import os
 import socketserver
 import sys
 
 from ESL import ESLconnection
+from esl_threads import serve
 
 PORT, TONE = int(sys.argv[1]), sys.argv[2]
 BLIND = sys.argv[3:] == ["blind"]
@@ -37,15 +37,4 @@ class Handler(socketserver.BaseRequestHandler):
                 connection.execute("hangup", "", uuid)
 
 
-class Server(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 512
-
-    def shutdown_request(self, request: object) -> None:
-        """The socket is python-ESL's, which closes it."""
-
-
-with Server(("127.0.0.1", PORT), Handler) as server:
-    print(os.getpid(), flush=True)
-    server.serve_forever()
+serve(PORT, Handler)

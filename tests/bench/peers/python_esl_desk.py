@@ -7,12 +7,12 @@ costs whoever makes it with python-ESL. The fourth and further arguments are the
 """
 
 import itertools
-import os
 import socketserver
 import sys
 import time
 
 from ESL import ESLconnection
+from esl_threads import serve
 
 PORT, TONE, TALK, PHONES = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4:]
 NEXT_PHONE = itertools.cycle(PHONES)
@@ -48,15 +48,4 @@ class Handler(socketserver.BaseRequestHandler):
         connection.api("uuid_kill", caller)
 
 
-class Server(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 512
-
-    def shutdown_request(self, request: object) -> None:
-        """The socket is python-ESL's, which closes it."""
-
-
-with Server(("127.0.0.1", PORT), Handler) as server:
-    print(os.getpid(), flush=True)
-    server.serve_forever()
+serve(PORT, Handler)
