@@ -3,7 +3,7 @@
 The law of this file: it only looks. It asks on the control connection, waits for a limited time,
 holds no lock meanwhile, and says nothing rather than guess. What it finds is true at one moment: a
 call that has just ended may be among it, which is why a figure counts as trouble only when it stays
-(``conf/prometheus-rules.yml``); ending such calls is the census's and reconcile's work.
+(``conf/prometheus-rules.yml``); ending such calls is the work of census.py and comparison.py.
 
 ``show channels`` lags by up to 0.3 s, ``uuid_exists`` is exact (measured): who is not listed is
 asked about. A channel that nobody here knows is ours when its variable ``fsapp_app`` names us;

@@ -14,10 +14,11 @@ import re
 
 from fsapp.desk.about import about, about_leg
 from fsapp.desk.board import Board, Leg, LegPhase, LiveCall, Turn
+from fsapp.desk.comparison import COMES_BACK, OVERDUE_SECONDS
 from fsapp.desk.context import Context
 from fsapp.desk.endings import Endings
 from fsapp.desk.legs import Legs
-from fsapp.desk.reconcile import COMES_BACK, OVERDUE_SECONDS, Reconciliation
+from fsapp.desk.reconcile import Reconciliation
 from fsapp.switch import commands
 from fsapp.switch.channel import Reply
 from fsapp.switch.connection import Connection

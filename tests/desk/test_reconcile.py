@@ -30,7 +30,7 @@ FETCH = f"uuid_transfer {CALLER} 'set:fsapp_fetched="
 @pytest.fixture
 def said(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     """`said()`: what the log says was found, and done, look by look."""
-    caplog.set_level(logging.INFO, "fsapp.desk.reconcile")
+    caplog.set_level(logging.INFO, "fsapp.desk.comparison")
     told = "looked at what FreeSWITCH has: "
     return lambda: [line.removeprefix(told) for line in caplog.messages if line.startswith(told)]
 
