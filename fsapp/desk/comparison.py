@@ -21,7 +21,7 @@ from fsapp.calls.agent import Agent
 from fsapp.calls.call import State
 from fsapp.calls.table import Happening
 from fsapp.desk.about import about, about_channel
-from fsapp.desk.board import Leg, LiveCall, Turn
+from fsapp.desk.board import Leg, LegPhase, LiveCall, Turn
 from fsapp.desk.bridges import conversation_variables
 from fsapp.desk.context import Context
 from fsapp.desk.endings import Endings
@@ -278,6 +278,27 @@ class Comparison:
         elif call.state in COMES_BACK and self._look is not Look.FIRST and self._may_fetch(live):
             self._fetches.fetch(self._turn, live, self._control)
             self._found["fetched"] += 1
+        elif call.state is State.SPEAKING and not (channel.executing or _under_way(live)):
+            self._out_of_conversation(live)
+
+    def _out_of_conversation(self, live: LiveCall) -> None:
+        """On record she speaks with an agent, in FreeSWITCH she hears nothing: the source of a
+        transfer has hung up as the two were being joined, and FreeSWITCH leaves her in CS_RESET
+        (measured). She may just be being joined, too, so not before she was seen so for a while.
+
+        She is fetched; should her agent's leg be up she speaks on with her, else she is first in
+        the queue, as anybody whose conversation ended while nobody looked (arrivals.py).
+        """
+        self._look_later()
+        since = max(live.alone_since or 0.0, live.fetched)
+        if self._look is not Look.AGAIN or self._board.clock.now() - since < OVERDUE_SECONDS:
+            return
+        leg = live.leg
+        seen = self._seen.get(leg.uuid) if leg is not None else None
+        if leg is not None and seen is not None and self._partner(seen) is None:
+            leg.phase = LegPhase.IDLE
+        self._fetches.fetch(self._turn, live, self._control)
+        self._found["out of a conversation, fetched"] += 1
 
     def _may_fetch(self, live: LiveCall) -> bool:
         """Once, and again when she has not come for long."""

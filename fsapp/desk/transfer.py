@@ -10,6 +10,7 @@ from fsapp.calls.refusals import bridge_failed, dependency_unavailable
 from fsapp.desk.board import LiveCall, Request
 from fsapp.desk.parts import Parts
 from fsapp.desk.verbs import Verbs
+from fsapp.switch.connection import Connection
 
 __all__ = ["Transfer"]
 
@@ -29,9 +30,9 @@ class Transfer(Verbs):
         with self._board.turn() as turn:
             source, destination = self._both(agent, source_id)
             self._context.require_switch(source)
-            self._is_here(source)
+            way = self._its_own(source)
             request = Request("call/transfer", agent, source_id)
-            self._transfers.start(turn, request, source, destination)
+            self._transfers.start(turn, request, source, destination, way=way)
         self._wait(request, 2 * self._context.options.switch_timeout)
         answer = source.call, destination.call
         self._commit(source.written, source)
@@ -53,12 +54,13 @@ class Transfer(Verbs):
         assert current is not None
         return current
 
-    def _is_here(self, source: LiveCall) -> None:
+    def _its_own(self, source: LiveCall) -> Connection:
         """FreeSWITCH tells of the bridge on the source's own connection. While she is on her way
         back to one nobody would be told, and the two would be joined and on record as apart."""
         if source.connection is None or source.away:
             why = f"{source.call.id} is on its way back from FreeSWITCH's dialplan"
             raise dependency_unavailable(why, source.call.document())
+        return source.connection
 
     def _ended_own(self, agent: Agent, call_id: str) -> Call | None:
         """Her own call, if it has ended meanwhile."""

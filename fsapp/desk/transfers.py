@@ -11,12 +11,7 @@ import logging
 
 from fsapp.calls.call import State
 from fsapp.calls.guard import DESTINATION_GONE
-from fsapp.calls.refusals import (
-    Refusal,
-    bridge_failed,
-    dependency_timeout,
-    dependency_unavailable,
-)
+from fsapp.calls.refusals import Refusal, bridge_failed, dependency_timeout
 from fsapp.calls.table import Happening
 from fsapp.desk.board import Leg, LegPhase, LiveCall, Request, Turn
 from fsapp.desk.bridges import Bridges, conversation_variables, waiting_variables
@@ -25,6 +20,7 @@ from fsapp.desk.legs import Legs
 from fsapp.desk.music import Music
 from fsapp.switch import commands
 from fsapp.switch.channel import Reply
+from fsapp.switch.connection import Connection
 
 __all__ = ["Transfers"]
 
@@ -50,19 +46,23 @@ class Transfers:
         self._bridges = bridges
         self._music = music
 
-    def start(self, turn: Turn, request: Request, source: LiveCall, destination: LiveCall) -> None:
-        """Joins ``source`` (parked) with ``destination`` (spoken with)."""
+    def start(
+        self,
+        turn: Turn,
+        request: Request,
+        source: LiveCall,
+        destination: LiveCall,
+        *,
+        way: Connection,
+    ) -> None:
+        """Joins ``source`` (parked) with ``destination`` (spoken with) by a command on ``way``,
+        the source's own connection."""
         source.partner, destination.partner = destination, source
         source.request = destination.request = request
         # From here on her conversation is no longer only known from a row: should it come apart
         # and nothing come of the transfer, that is why, and the two are joined again.
         destination.restored = False
         turn.agents.add(request.agent.id)
-        way = self._context.way_to(source)
-        if way is None:
-            why = self._context.control.failure or "FreeSWITCH is not connected"
-            self._undo(turn, source, dependency_unavailable(why))
-            return
         owner = request.agent.id
         prepare = [commands.api_set(source.call.id, conversation_variables(source.call, owner))]
         if destination.leg is not None:

@@ -115,6 +115,8 @@ class Channel:
     cause: str = ""
     outbound: bool = False
     """Whether FreeSWITCH has called it."""
+    executing: bool = False
+    """Whether it is in the dialplan, where applications are executed (CS_EXECUTE)."""
     answered_at: int | None = None
     bridged_at: int | None = None
     variables: dict[str, str] = field(default_factory=dict)
@@ -136,6 +138,7 @@ class Channel:
             ended=text("Answer-State") == "hangup",
             cause=text("Hangup-Cause"),
             outbound=text("Call-Direction") == "outbound",
+            executing=text("Channel-State") == "CS_EXECUTE",
             answered_at=_seconds(text("Caller-Channel-Answered-Time")),
             bridged_at=_seconds(text("Caller-Channel-Bridged-Time")),
             variables={

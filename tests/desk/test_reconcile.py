@@ -462,6 +462,67 @@ def test_a_transfer_right_after_the_crash_whose_source_hangs_up_parts_nobody(rig
     rig.check()
 
 
+def torn(rig: Rig) -> tuple[str, str]:
+    """Killed in a transfer whose source hangs up just then: FreeSWITCH has taken the callee and
+    Ann's leg apart, and both hear nothing. Who they are."""
+    rig.connects(CALLER)
+    own = rig.talk()
+    rig.park(own)
+    callee, _ = rig.speak_outbound(leg=own)
+    rig.crashes()
+    rig.told_by_control(CALLER, "CHANNEL_HANGUP_COMPLETE", cause="NORMAL_CLEARING")
+    return callee, own
+
+
+def alone(callee: str, own: str) -> list[dict[str, str]]:
+    speaking = {"fsapp_state": "speaking", "fsapp_owner": "ann", "fsapp_call": callee}
+    return [customer(uuid=callee, **speaking), leg(uuid=own)]
+
+
+def test_two_who_spoke_and_stand_apart_are_joined_again(rig: Rig) -> None:
+    callee, own = torn(rig)
+    rig.sees(*alone(callee, own))
+    assert rig.control.heard(f"uuid_transfer {callee}") == 0, "they may just be being joined"
+    rig.clock.advance(5.0)
+    rig._shows(alone(callee, own))
+    rig.control.expect(f"uuid_transfer {callee}")
+    line = rig.returns(callee)
+    line.answer(f"uuid_bridge {callee} {own}")
+    rig.bridged(callee, own)
+    assert rig.place(callee) == "ann speaking"
+    rig.check()
+
+
+def test_who_was_just_being_joined_is_left_in_her_conversation(rig: Rig) -> None:
+    callee, own = torn(rig)
+    rig.sees(*alone(callee, own))
+    rig.clock.advance(5.0)
+    speaking = {"fsapp_state": "speaking", "fsapp_owner": "ann", "fsapp_call": callee}
+    rig._shows([customer(own, callee, **speaking), leg(callee, uuid=own)])
+    assert rig.control.heard(f"uuid_transfer {callee}") == 0
+    assert rig.place(callee) == "ann speaking"
+
+
+def test_who_stands_apart_from_a_leg_that_has_ended_is_first_in_the_queue(rig: Rig) -> None:
+    callee, own = torn(rig)
+    rig.sees(*alone(callee, own))
+    rig.clock.advance(5.0)
+    rig._shows(alone(callee, own)[:1])
+    rig.returns(callee)
+    rig.clock.advance(2.0)
+    assert rig.place(callee) == "queue"
+
+
+def test_who_was_led_elsewhere_from_her_conversation_is_left_there(rig: Rig) -> None:
+    """By a phone's own transfer into a conference, say: she is in the dialplan, with others."""
+    callee, own = torn(rig)
+    elsewhere = [{**one, "Channel-State": "CS_EXECUTE"} for one in alone(callee, own)]
+    rig.sees(*elsewhere)
+    rig.clock.advance(30.0)
+    assert rig.control.heard("show channels") == 2
+    assert rig.control.heard(f"uuid_transfer {callee}") == 0
+
+
 @pytest.mark.parametrize("partner", ["", "voicemail"])
 def test_who_was_sent_on_and_is_not_on_record_so_stays_where_she_is(
     rig: Rig, said: Said, partner: str
