@@ -296,7 +296,8 @@ class Comparison:
         leg = live.leg
         seen = self._seen.get(leg.uuid) if leg is not None else None
         if leg is not None and seen is not None and self._partner(seen) is None:
-            leg.phase = LegPhase.IDLE
+            # Her channel tells how the source ended; her agent's leg has not.
+            leg.phase, live.restored = LegPhase.IDLE, False
         self._fetches.fetch(self._turn, live, self._control)
         self._found["out of a conversation, fetched"] += 1
 

@@ -344,3 +344,27 @@ def test_who_hangs_up_meanwhile_is_closed_with_a_cause(
         anna.is_refused(missing(ended), "pickup", ended)
     anna.is_free()
     bente.is_free()
+
+
+def test_two_whom_a_transfer_took_apart_speak_with_each_other_again(
+    a_caller: Callers, anna: Agent, outside: Phone, desk: Desk, app: App
+):
+    """FreeSWITCH has heard of the transfer, the app is dead, and its source hangs up as the two
+    are being joined: FreeSWITCH leaves the other one and the agent's leg in silence."""
+    caller = a_caller.waits()
+    anna.picks_up(caller)
+    anna.parks()
+    call = anna.calls_the_outside(outside)
+    leg = anna.phone.is_up()
+    desk.is_on_record()
+    app.kill()
+    desk.switch.api(f"uuid_setvar {leg} park_after_bridge true")
+    assert desk.switch.api(f"uuid_bridge {caller.id} {call['id']}").startswith("+OK")
+    desk.switch.api(f"uuid_kill {caller.id}")
+    wait_until(lambda: desk.switch.hears(call["id"]), lambda heard: heard == "silence")
+    app.start()
+    desk.sees(caller, "hungup")
+    anna.speaks_with(desk.sees(call, "speaking"), BACK)
+    assert anna.phone.legs() == [leg]
+    anna.hangs_up()
+    desk.sees(call, "hungup")

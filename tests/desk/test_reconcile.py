@@ -486,7 +486,8 @@ def test_two_who_spoke_and_stand_apart_are_joined_again(rig: Rig) -> None:
     rig.clock.advance(5.0)
     rig._shows(alone(callee, own))
     rig.control.expect(f"uuid_transfer {callee}")
-    line = rig.returns(callee)
+    ended = {"fsapp_fetched": rig.mark(callee), "last_bridge_hangup_cause": "NORMAL_CLEARING"}
+    line = rig.connects(callee, "fsapp_return", ended)
     line.answer(f"uuid_bridge {callee} {own}")
     rig.bridged(callee, own)
     assert rig.place(callee) == "ann speaking"
