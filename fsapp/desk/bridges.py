@@ -18,7 +18,7 @@ from fsapp.desk.board import Leg, LegPhase, LiveCall, Request, Turn
 from fsapp.desk.context import RETURN_POINT, Context
 from fsapp.desk.kept import present, speaking
 from fsapp.desk.legs import UNHEARD, Legs, failed
-from fsapp.desk.music import Music
+from fsapp.desk.music import Music, waits
 from fsapp.switch import commands
 from fsapp.switch.channel import Reply
 from fsapp.switch.connection import Connection
@@ -159,6 +159,11 @@ class Bridges:
             self._music.stopped(live)
             self.fetch(turn, live, live.connection)
         else:
+            self.waits_where_she_is(turn, live)
+
+    def waits_where_she_is(self, turn: Turn, live: LiveCall) -> None:
+        """She hears what the waiting hear, unless she does so already or is just being joined."""
+        if live.connection is not None and waits(live):
             variables = waiting_variables(live.call)
             turn.post(live.connection, commands.api_set(live.call.id, variables))
             self._music.start(turn, live)

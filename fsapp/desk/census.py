@@ -57,6 +57,8 @@ class Census:
         if item is not None:
             item.connection, item.alone_since = None, self._board.clock.now()
             self.schedule(SOON_SECONDS)
+            if isinstance(item, LiveCall) and (item.bridging or item.partner):
+                self._board.clock.later(SOON_SECONDS, self._reconciliation.look_at_once)
         for leg in self._board.legs.values():
             if leg.way is connection and leg.phase is LegPhase.RINGING:
                 # What comes of ringing its phone would have been told here.

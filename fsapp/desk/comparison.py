@@ -77,12 +77,14 @@ class Comparison:
         legs: Legs,
         endings: Endings,
         fetches: Fetches,
+        joined: Callable[[Turn, LiveCall, str], None],
         look_later: Callable[[], None],
     ) -> None:
-        """``look_later``: called when it takes another look to conclude anything."""
+        """``joined``: told whom a call that is just being joined is joined with already.
+        ``look_later``: called when it takes another look to conclude anything."""
         self._context, self._board = context, context.board
         self._legs, self._endings, self._fetches = legs, endings, fetches
-        self._look_later = look_later
+        self._joined, self._look_later = joined, look_later
         self._turn, self._control, self._look = turn, view.control, view.look
         self._app = app_of(context.options)
         there = view.channels.items()
@@ -143,7 +145,8 @@ class Comparison:
         elif other is None:
             self._apart(live, channel)
         elif _under_way(live):
-            return
+            # Who waits for it may wait in vain: FreeSWITCH tells on a connection that is gone.
+            self._joined(self._turn, live, other.uuid)
         elif other.uuid in self._board.calls:
             self._transferred(live, self._board.calls[other.uuid], channel.bridged_at)
         elif other.variables.get("fsapp_agent"):

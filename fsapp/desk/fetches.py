@@ -73,3 +73,5 @@ class Fetches:
             live.away = False
             if live.bridging is not None:
                 self._bridges.start(turn, live, live.bridging)
+            else:
+                self._bridges.waits_where_she_is(turn, live)

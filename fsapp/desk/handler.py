@@ -28,7 +28,7 @@ class EventHandler:
         self._music = parts.music
         self._bridges = parts.bridges
         self._endings = parts.endings
-        self._transfers = parts.transfers
+        self._joined = parts.joined
         self._arrivals = parts.arrivals
         self._census = parts.census
         self._reconciliation = parts.reconciliation
@@ -112,8 +112,7 @@ class EventHandler:
         elif event.name == "CHANNEL_ANSWER":
             self._bridges.answered(turn, live)
         elif event.name == "CHANNEL_BRIDGE":
-            self._bridges.done(turn, live, event.other_uuid)
-            self._transfers.bridged(turn, live, event.other_uuid)
+            self._joined(turn, live, event.other_uuid)
         elif event.name == "CHANNEL_EXECUTE_COMPLETE":
             self._playback_ended(turn, live, event)
 

@@ -16,7 +16,7 @@ from fsapp.desk.context import Context
 from fsapp.switch import commands
 from fsapp.switch.channel import Event
 
-__all__ = ["SOFT_TONE", "Music"]
+__all__ = ["SOFT_TONE", "Music", "waits"]
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class Music:
         no further; when she is back she has a new connection.
         """
         live.playing = ""
-        if event.next_state == _ROUTING or not _waits(live):
+        if event.next_state == _ROUTING or not waits(live):
             return
         lasted = self._context.board.clock.now() - live.started
         if "NOT FOUND" in event.response or lasted < TOO_SHORT_SECONDS:
@@ -94,11 +94,11 @@ class Music:
 
     def _again(self, live: LiveCall) -> None:
         with self._context.board.turn() as turn:
-            if not live.playing and _waits(live):
+            if not live.playing and waits(live):
                 self.play(turn, live, SOFT_TONE)
 
 
-def _waits(live: LiveCall) -> bool:
+def waits(live: LiveCall) -> bool:
     """Whether it is to hear music: nobody speaks with it, and it is not just being joined."""
     joined = live.bridging is not None or live.partner is not None
     return not joined and live.call.state in (State.QUEUED, State.TRANSFERRING, State.PARKED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fsapp.calls.call import State
 from fsapp.desk.arrivals import Arrivals
-from fsapp.desk.board import Leg, Turn
+from fsapp.desk.board import Leg, LiveCall, Turn
 from fsapp.desk.bridges import Bridges
 from fsapp.desk.census import SOON_SECONDS, Census
 from fsapp.desk.context import Context
@@ -44,9 +44,15 @@ class Parts:
         self.census = Census(context, self.legs, self.endings, self.reconciliation)
         self.forgotten = Forgotten(context, self.bridges, self.music)
         self.endings.transfer_broken = self.transfers.broken
+        self.reconciliation.joined = self.joined
         self.legs.ready = self._phone_answered
         self.legs.back = self._leg_is_back
         self.legs.silent = self.endings.silent = lambda: self.census.schedule(SOON_SECONDS)
+
+    def joined(self, turn: Turn, live: LiveCall, other: str) -> None:
+        """FreeSWITCH has joined the call with the channel ``other``."""
+        self.bridges.done(turn, live, other)
+        self.transfers.bridged(turn, live, other)
 
     def _phone_answered(self, turn: Turn, leg: Leg) -> None:
         request, leg.request = leg.request, None

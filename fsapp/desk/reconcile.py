@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from fsapp.calls.text import CALL_ID
-from fsapp.desk.board import Board, Turn
+from fsapp.desk.board import Board, Leg, LiveCall, Turn
 from fsapp.desk.comparison import OVERDUE_SECONDS, Comparison, Look, View
 from fsapp.desk.context import Context
 from fsapp.desk.endings import Endings
@@ -42,14 +42,24 @@ class Reconciliation:
             legs=legs,
             endings=endings,
             fetches=fetches,
+            joined=self._told_joined,
             look_later=self._look_later,
         )
         self._looked = 0.0
+        self.joined: Callable[[Turn, LiveCall, str], None] = lambda _turn, _live, _other: None
+
+    def _told_joined(self, turn: Turn, live: LiveCall, other: str) -> None:
+        self.joined(turn, live, other)
 
     def schedule(self) -> None:
         """Looks at every channel there is: at once, and when the list of them is complete."""
         self._board.clock.later(0, lambda: self._list(Look.FIRST))
         self._board.clock.later(COMPLETE_SECONDS, lambda: self._list(Look.WHOLE))
+
+    def look_at_once(self) -> None:
+        """Somebody who was just being joined has lost the connection that would have told of it.
+        Not in a turn."""
+        self._list(Look.FIRST)
 
     def look_again(self) -> None:
         """Somebody should have come back by now. Not in a turn; not more often than of use."""
@@ -102,9 +112,17 @@ class Reconciliation:
         turn.post(control, commands.api_dump(uuids[-1]), on_reply=last)
 
     def _unsure(self, uuid: str) -> bool:
-        """Whether we do not know what the channel does: no connection of ours leads to it."""
-        item = self._board.calls.get(uuid) or self._board.legs.get(uuid)
-        return item is None or item.connection is None
+        """Whether we do not know what the channel does: no connection of ours leads to it, or to
+        one it may be joined with. Only of two who were both asked about is known that they are
+        apart."""
+        call, leg = self._board.calls.get(uuid), self._board.legs.get(uuid)
+        around: list[LiveCall | Leg | None] = [call, leg]
+        if call is not None:
+            around += [call.leg, call.bridging, call.partner]
+        if leg is not None:
+            around.append(leg.live)
+        known = [one for one in around if one is not None]
+        return not known or any(one.connection is None for one in known)
 
 
 def channels_listed(reply: Reply) -> list[str] | None:

@@ -73,12 +73,14 @@ class Transfers:
         limit = self._context.options.switch_timeout
         self._board.clock.later(limit, lambda: self._overdue(request, source))
 
-    def bridged(self, turn: Turn, source: LiveCall, other: str) -> None:
-        """FreeSWITCH has joined the two."""
-        destination = source.partner
-        if destination is None or destination.call.id != other:
+    def bridged(self, turn: Turn, live: LiveCall, other: str) -> None:
+        """FreeSWITCH has joined the two; whichever of them it told of."""
+        partner, request = live.partner, live.request
+        if partner is None or partner.call.id != other or request is None:
             return
-        request, leg = source.request, destination.leg
+        first = request.call_id == live.call.id
+        source, destination = (live, partner) if first else (partner, live)
+        leg = destination.leg
         source.partner = destination.partner = None
         source.request = destination.request = destination.leg = None
         self._music.stopped(source)
