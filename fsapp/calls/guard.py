@@ -236,7 +236,7 @@ def _destination(source: Call, situation: Situation) -> Subject:
         raise bridge_failed(BAD_DESTINATION, call.document)
     if call.inbound:
         raise bridge_failed(INBOUND_DESTINATION, call.document)
-    if call.state is not State.SPEAKING or call.organization_id != source.organization_id:
+    if call.state is not State.SPEAKING:
         raise bridge_failed(BAD_DESTINATION, call.document)
     return current
 

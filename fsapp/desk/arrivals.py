@@ -19,7 +19,7 @@ from fsapp.desk.kept import first_seen, identity, is_customer, parked_at, rebuil
 from fsapp.desk.legs import Legs
 from fsapp.desk.music import Music
 from fsapp.switch import commands
-from fsapp.switch.channel import Channel
+from fsapp.switch.channel import Channel, Reply
 from fsapp.switch.connection import Connection
 
 __all__ = ["Arrivals"]
@@ -151,8 +151,10 @@ class Arrivals:
         if live.call.state is State.TRANSFERRED and live.call.overflowed_at and not live.ending:
             # She was sent on, and where she was sent to has led her back.
             self._board.happen(turn, live, Happening.QUEUE)
-        if live.ending or live.call.state is State.TRANSFERRED:
+        if live.ending:
             self._endings.end(turn, live)
+        elif live.call.state is State.TRANSFERRED:
+            self._after_transfer(turn, live, connection)
         elif live.call.state is State.RINGING:
             self._callee_answered(turn, live, channel.answered_at)
         elif live.call.state is State.SPEAKING and live.restored:
@@ -163,6 +165,19 @@ class Arrivals:
             if live.call.state is State.TRANSFERRING and live.request is None:
                 self._board.happen(turn, live, Happening.RELEASE)
             self._wait_again(turn, live)
+
+    def _after_transfer(self, turn: Turn, live: LiveCall, connection: Connection) -> None:
+        """She may have been on her way here, her agent's phone having died, when FreeSWITCH joined
+        her: it forgets with whom when it sends a channel elsewhere, and not before (switch_ivr.c),
+        so whose bond it still has is in that conversation. Else it is over."""
+
+        def told(reply: Reply) -> None:
+            with self._board.turn() as later:
+                over = not reply.lost and reply.text != live.call.b_leg
+                if over and live.call.state is State.TRANSFERRED:
+                    self._endings.end(later, live)
+
+        turn.post(connection, commands.api_get(live.call.id, "signal_bond"), on_reply=told)
 
     def _callee_answered(self, turn: Turn, live: LiveCall, since: int | None) -> None:
         """``since``: when FreeSWITCH was answered (Unix seconds); we may have been away."""

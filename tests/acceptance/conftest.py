@@ -28,12 +28,13 @@ EXTENSIONS = {
     "jens": "1110",
     "kari": "1111",
     "olga": "1120",
+    "bodil": "1121",
     "ghost": "1199",
     "watch": "1190",
 }
 """The agents and their phones; nothing exists at the extension of ``ghost``."""
 
-ORGANIZATIONS = {"olga": frozenset({2}), "watch": frozenset({1, 2})}
+ORGANIZATIONS = {"olga": frozenset({2}), "watch": frozenset({1, 2}), "bodil": frozenset({1, 2})}
 """Whom they serve; everybody else serves organization 1 only."""
 
 CONTACTS = "cm_id,name,number,organization_id\n42,Outside,1142,1\n43,Elsewhere,1142,2\n"
@@ -387,6 +388,7 @@ anna = _agent_fixture("anna")
 bente = _agent_fixture("bente")
 carl = _agent_fixture("carl")
 olga = _agent_fixture("olga")
+bodil = _agent_fixture("bodil")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import pytest
 
 from .actors import Agent, Caller, Callers, Desk
 from .expect import missing
+from .switches.base import Switch
 from .wait import wait_until
 
 
@@ -95,6 +96,25 @@ def test_in_conversation_the_agent_is_free_again(a_caller: Callers, anna: Agent,
     assert (desk.calls(), desk.queue()) == ([], [])
     anna.is_free()
     anna.picks_up(a_caller.waits())
+
+
+@pytest.mark.parametrize("phase", ["queued", "ringing", "parked", "speaking"])
+def test_the_cause_on_record_is_freeswitchs_own(
+    phase: str, a_caller: Callers, anna: Agent, desk: Desk, switch: Switch
+):
+    """Nobody here hangs up with such a cause: only FreeSWITCH can have told it."""
+    caller = a_caller.waits()
+    if phase == "ringing":
+        anna.phone.stays_silent()
+        anna.starts("pickup", caller)
+        anna.phone.rings()
+    elif phase != "queued":
+        anna.picks_up(caller)
+    if phase == "parked":
+        anna.parks()
+    switch.api(f"uuid_kill {caller.id} MEDIA_TIMEOUT")
+    assert desk.sees(caller, "hungup")["hangup_cause"] == "MEDIA_TIMEOUT"
+    anna.is_free()
 
 
 @pytest.mark.parametrize("verb", ["pickup", "park", "unpark", "hangup", "transfer"])

@@ -1,6 +1,6 @@
 """A call of an organization the agent does not serve does not exist for her."""
 
-from .actors import Agent, Callers, Desk
+from .actors import Agent, Callers, Desk, Phone
 from .expect import nothing_to_pick_up
 
 
@@ -43,3 +43,18 @@ def test_calls_of_an_unknown_organization_exist_for_nobody(
     caller.hears("music")
     for agent in (anna, olga):
         assert agent.does("list").document["calls"] == []
+
+
+def test_who_serves_two_transfers_a_caller_of_one_to_a_contact_of_the_other(
+    a_caller: Callers, bodil: Agent, outside: Phone, desk: Desk
+):
+    caller = a_caller.waits(organization_id="1")
+    bodil.picks_up(caller)
+    bodil.parks()
+    call = bodil.does("originate", cm_id="43").call
+    assert call["organization_id"] == 2
+    desk.sees(call, "speaking")
+    answer = bodil.transfers(caller)
+    assert [answer[f"{one}_call"]["status"] for one in ("source", "destination")] == ["bridged"] * 2
+    caller.hears(call["id"])
+    bodil.is_free()

@@ -116,7 +116,6 @@ SOURCE = Subject(replace(CALL, state=State.PARKED, assigned_to="anna"))
         (None, True, "Destination hung up before process could complete"),
         (replace(CURRENT, inbound=True), False, "Cannot transfer to an inbound call."),
         (replace(CURRENT, state=State.RINGING), False, "Bad destination"),
-        (replace(CURRENT, organization_id=2), False, "Bad destination"),
         (replace(CURRENT, id="c1"), False, "Bad destination"),
     ],
 )

@@ -180,7 +180,8 @@ def test_a_call_back_while_it_is_being_ended_is_hung_up_there(rig: Rig) -> None:
     rig.check()
 
 
-def test_a_transferred_customer_who_comes_back_is_hung_up(rig: Rig) -> None:
+def transferred(rig: Rig) -> str:
+    """The caller speaks with a callee of Ann's, whose uuid it is."""
     rig.connects(CALLER)
     leg = rig.talk()
     live = rig.board.calls[CALLER]
@@ -191,7 +192,25 @@ def test_a_transferred_customer_who_comes_back_is_hung_up(rig: Rig) -> None:
     rig.bridged(CALLER, uuid)
     asked.answer()
     assert live.call.state is State.TRANSFERRED
-    rig.returns().expect(f"uuid_kill {CALLER}")
+    return uuid
+
+
+@pytest.mark.parametrize("bond", ["_undef_", "", "another"])
+def test_a_transferred_customer_who_comes_back_is_hung_up(rig: Rig, bond: str) -> None:
+    transferred(rig)
+    line = rig.returns()
+    line.answer(f"uuid_getvar {CALLER} signal_bond", bond)
+    line.expect(f"uuid_kill {CALLER}")
+
+
+def test_one_who_was_on_her_way_as_the_two_were_joined_speaks_on(rig: Rig) -> None:
+    """Ann's phone died as she transferred: the callee ran on in the dialplan, and was taken from
+    there into the transfer before her connection was read."""
+    uuid = transferred(rig)
+    line = rig.connects(uuid, "fsapp_return", {"fsapp_call": uuid})
+    line.answer(f"uuid_getvar {uuid} signal_bond", CALLER)
+    assert line.heard("uuid_kill") == 0
+    assert rig.place() == rig.place(uuid) == "nobody transferred"
 
 
 def test_a_channel_that_ended_on_its_way_is_no_arrival(rig: Rig) -> None:
