@@ -13,6 +13,7 @@ import pytest
 
 from .actors import Agent, Caller, Callers, Desk, Phone, together
 from .client import Answer
+from .conftest import IDLE_TIMEOUT
 from .expect import from_the_table
 from .test_transfer import consulted
 from .wait import wait_until
@@ -41,7 +42,9 @@ def twice(action: Callable[[], Answer], lag: float) -> tuple[Answer, Answer]:
 
 
 def all_from_the_table(*answers: Answer) -> None:
+    """FreeSWITCH is there and answers at once: neither 503 nor 504 is an answer here."""
     assert [from_the_table(answer) for answer in answers] == [None] * len(answers)
+    assert [answer for answer in answers if answer.code >= 500] == []
 
 
 def codes(*answers: Answer) -> list[int]:
@@ -62,6 +65,9 @@ def is_over(desk: Desk, caller: Caller, *agents: Agent) -> None:
     for agent in agents:
         agent.is_free()
     desk.is_consistent()
+    for agent in agents:
+        # Should the caller have hung up while on hold, her leg stays for its idle time.
+        agent.phone.is_quiet(IDLE_TIMEOUT + 5.0)
 
 
 @crossing
