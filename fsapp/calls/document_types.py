@@ -107,7 +107,9 @@ class CallDocument(TypedDict):
     parked_at: Moment | None
     ended_at: Moment | None
     hangup_cause: Annotated[str | None, Key("FreeSWITCH's cause, once it has ended")]
-    handled_by: Annotated[list[AgentId], Key("who has spoken with the customer", [])]
+    handled_by: Annotated[
+        list[AgentId], Key("who has spoken with the customer, or dialled her", [])
+    ]
     recall_at: Annotated[Moment | None, Key("when it rings its agent back from hold")]
 
 

@@ -47,6 +47,8 @@ class Request:
     call_id: str
     outcome: Future[None] = field(default_factory=Future)
     answered: bool = False
+    joined: tuple[Call, ...] = ()
+    """Of a transfer: source and destination as they were when FreeSWITCH had joined them."""
 
 
 @dataclass(eq=False)

@@ -34,10 +34,10 @@ class Transfer(Verbs):
             request = Request("call/transfer", agent, source_id)
             self._transfers.start(turn, request, source, destination, way=way)
         self._wait(request, 2 * self._context.options.switch_timeout)
-        answer = source.call, destination.call
         self._commit(source.written, source)
         self._commit(destination.written, destination)
-        return answer
+        one, other = request.joined
+        return one, other
 
     def _both(self, agent: Agent, source_id: str) -> tuple[LiveCall, LiveCall]:
         source = self._named(agent, source_id)

@@ -86,6 +86,7 @@ class Transfers:
         self._music.stopped(source)
         self._board.happen(turn, source, Happening.TRANSFER, channel=destination.call.id)
         self._board.happen(turn, destination, Happening.TRANSFER, channel=source.call.id)
+        request.joined = source.call, destination.call
         self._burn(turn, source, destination)
         self._let_go(turn, leg)
         self._board.finish(turn, request)

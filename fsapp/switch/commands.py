@@ -30,8 +30,10 @@ __all__ = [
     "api_show_channels",
     "api_transfer",
     "api_transfer_to_socket",
+    "auth",
     "bgapi_originate_to_extension",
     "bgapi_originate_to_socket",
+    "connect",
     "event_background_job",
     "event_endings",
     "event_parked",
@@ -154,6 +156,18 @@ def event_endings() -> str:
 def event_parked() -> str:
     """On the control connection: the end of a bridge that a leg without its own survives."""
     return "event plain CHANNEL_PARK\n\n"
+
+
+def connect() -> str:
+    """Opens a connection that FreeSWITCH has made: it answers with all it knows of the channel."""
+    return "connect\n\n"
+
+
+def auth(password: str) -> str:
+    """Logs in at FreeSWITCH's Event Socket."""
+    if _CONTROL.search(password):
+        raise BadArgument("the control password has a control character")
+    return f"auth {password}\n\n"
 
 
 def exit_() -> str:

@@ -223,7 +223,7 @@ class Listener:
             wire.close()
         shaken = False
         try:
-            wire.send("connect\n\n")
+            wire.send(commands.connect())
             wire.begin(wire.greeted(time.monotonic() + self._limits.handshake_seconds))
             shaken = True
         except (OSError, BadFrame) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 
+from fsapp.switch import commands
 from fsapp.switch.connection import prepare
 from fsapp.switch.frames import Frame
 from fsapp.switch.wire import BadFrame, Wire
@@ -44,7 +45,7 @@ def greet(wire: Wire, password: str, deadline: float) -> Frame:
         )
     if greeting.kind != "auth/request":
         raise BadFrame(f"its greeting is {greeting.kind[:64]!r}")
-    wire.send(f"auth {password}\n\n")
+    wire.send(commands.auth(password))
     answer = wire.greeted(deadline)
     if not answer.reply.startswith("+OK"):
         raise LoginRefused(

@@ -12,6 +12,7 @@ from .wait import wait_until
 
 CALLERS = 40
 APART = 0.02
+LATEST = 2 * CALLERS * APART
 AGENTS = 6
 
 Staff = Callable[[int], Sequence[Agent]]
@@ -23,6 +24,8 @@ def everybody_calls(a_caller: Callers, came: list[Caller]) -> None:
     for number in range(CALLERS):
         time.sleep(max(0.0, began + number * APART - time.monotonic()))
         came.append(a_caller.calls(number=f"20455510{number:02}"))
+    took = time.monotonic() - began
+    assert took < LATEST, f"{CALLERS} callers took {took:.1f} s to call: no rush"
 
 
 def takes_calls(agent: Agent, taken: list[str], done: Callable[[], bool]) -> None:

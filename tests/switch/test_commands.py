@@ -29,6 +29,8 @@ TEXTS = {
     ),
     "parked": (commands.event_parked(), "event plain CHANNEL_PARK\n\n"),
     "exit": (commands.exit_(), "exit\n\n"),
+    "connect": (commands.connect(), "connect\n\n"),
+    "auth": (commands.auth("Clue Con"), "auth Clue Con\n\n"),
     "execute": (
         commands.execute("playback", "tone_stream://v=-20;%(600,1400,350)", A),
         "sendmsg\ncall-command: execute\nexecute-app-name: playback\n"
@@ -135,7 +137,18 @@ def test_every_builder_has_its_text_here() -> None:
 
 def test_a_command_is_called_by_a_word_of_freeswitchs_and_by_nothing_that_stands_in_it() -> None:
     assert {commands.name_of(text) for _, text in TEXTS.values()} == {
-        *("linger", "myevents", "nixevent", "event", "exit", "execute", "show", "originate"),
+        *(
+            "connect",
+            "auth",
+            "linger",
+            "myevents",
+            "nixevent",
+            "event",
+            "exit",
+            "execute",
+            "show",
+            "originate",
+        ),
         *("uuid_exists", "uuid_setvar_multi", "uuid_dump", "uuid_transfer", "uuid_getvar"),
         *("uuid_bridge", "uuid_kill", "uuid_break", "user_data"),
     }
@@ -295,3 +308,9 @@ def test_an_ordinary_dial_string_is_taken(dial_string: str) -> None:
 def test_an_ordinary_address_is_taken(address: str) -> None:
     built = commands.bgapi_originate_to_socket(JOB, "user/1", {}, address)
     assert f"&socket('{address} async full')" in built
+
+
+@pytest.mark.parametrize("password", ["a\nexit", "a\r", "a\0"])
+def test_a_password_that_would_be_a_second_command_is_never_sent(password: str) -> None:
+    with pytest.raises(BadArgument, match="password"):
+        commands.auth(password)
