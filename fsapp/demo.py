@@ -65,9 +65,10 @@ VERBS = """
     desk -X POST "{url}/call/pickup"                 # take the next one
     desk -X POST "{url}/call/park"                   # put it on hold
     desk -X POST "{url}/call/unpark?call_id=ID"      # take it back
+    desk -X POST "{url}/call/park"                   # on hold again, to consult somebody
     desk -X POST "{url}/call/originate?extension=1142"   # dial; or ?cm_id=1
     desk -X POST "{url}/call/transfer?source=ID"     # the call on hold, with who answered
-    desk -X POST "{url}/call/hangup"                 # end your current call
+    desk -X POST "{url}/call/hangup"                 # end your current call, when you have one
     desk "{url}/call/state?call_id=ID"               # one call, also when it has ended
     desk "{url}/call/history?limit=10"               # ended calls; also &format=csv
     desk "{url}/call/ID/timeline"                    # who did what with a call, and when

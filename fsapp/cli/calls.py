@@ -33,7 +33,9 @@ def _calls(options: argparse.Namespace) -> int:
     with asking(options) as client:
         calls, organizations = client.calls(), client.organizations()
     now = time.time()
-    print_list(options, calls, [_call(call, organizations, now) for call in calls])
+    print_list(
+        options, calls, [_call(call, organizations, now) for call in calls], "No live calls."
+    )
     return 0
 
 
@@ -41,7 +43,9 @@ def _queue(options: argparse.Namespace) -> int:
     with asking(options) as client:
         calls, organizations = client.queue(), client.organizations()
     now = time.time()
-    print_list(options, calls, [_waiting(call, organizations, now) for call in calls])
+    print_list(
+        options, calls, [_waiting(call, organizations, now) for call in calls], "Nobody waits."
+    )
     return 0
 
 

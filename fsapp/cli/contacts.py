@@ -61,7 +61,7 @@ def add(commands: Commands) -> None:
 def _import(options: argparse.Namespace) -> int:
     with _contacts(options) as contacts:
         count = contacts.import_csv(options.file)
-    say(f"{count} contact methods imported")
+    say(f"{count} contact method{'' if count == 1 else 's'} imported")
     return 0
 
 

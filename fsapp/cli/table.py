@@ -20,9 +20,17 @@ def json_option(command: argparse._ActionsContainer) -> None:
     command.add_argument("--json", action="store_true", help="one JSON document a line")
 
 
-def print_list(options: argparse.Namespace, documents: Sequence[Row], shown: Iterable[Row]) -> None:
-    """``documents`` with ``--json``, else what is ``shown`` of them as a table."""
+def print_list(
+    options: argparse.Namespace,
+    documents: Sequence[Row],
+    shown: Iterable[Row],
+    nothing: str = "",
+) -> None:
+    """``documents`` with ``--json``, else what is ``shown`` of them as a table; the sentence
+    ``nothing`` on the standard error when there are none."""
     sys.stdout.write(json_lines(documents) if options.json else table(list(shown)))
+    if nothing and not documents:
+        sys.stderr.write(f"{nothing}\n")
 
 
 def json_lines(documents: Iterable[Row]) -> str:

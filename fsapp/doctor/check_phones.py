@@ -72,7 +72,7 @@ def _registered(whose: str, pings: list[tuple[str, float]]) -> Finding:
         return warning("phones", f"{what}: it may be gone.", mend)
     if any(status == "Reachable" and took > 0 for status, took in pings):
         return good("phones", f"{whose} is registered and answers FreeSWITCH's pings.")
-    asked = "whether it answers was not asked, --ring-phones tries it"
+    asked = "whether it answers only ringing it tells (--ring-phones)"
     return good("phones", f"{whose} is registered; {asked}.")
 
 

@@ -85,7 +85,10 @@ def _why_no_stream(deployment: Deployment, name: str) -> str | None:
     wanted = {one for base in (name, "default") for one in (base, *_rated(base))}
     if streams & wanted:
         return None
-    return f"name {name} in local_stream.conf.xml and put sound files into its directory"
+    return (
+        f"name {name} in local_stream.conf.xml and put sound files into its directory "
+        "(vanilla names moh; Debian's package of its files is freeswitch-music-default)"
+    )
 
 
 def _rated(name: str) -> Iterator[str]:

@@ -52,7 +52,7 @@ class DatabaseFile:
             owner = os.read(self._lock, 20).decode("ascii", "replace").strip()
             self.unlock()
             raise DatabaseTrouble(
-                f"{self.path} is in use by another fsapp serve (process {owner or 'unknown'}); "
+                f"{self.path} is in use by another fsapp (process {owner or 'unknown'}); "
                 "stop that one, or name another file"
             ) from None
         os.ftruncate(self._lock, 0)

@@ -232,7 +232,7 @@ def refused_start(app: App, directory: Path, **database: str) -> str:
 
 def test_a_second_serve_on_the_same_database_is_refused(app: App, tmp_path: Path):
     line = refused_start(app, tmp_path)
-    assert f"is in use by another fsapp serve (process {app.pid})" in line
+    assert f"is in use by another fsapp (process {app.pid})" in line
     assert readyz(app).code == 200
 
 

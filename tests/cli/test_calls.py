@@ -75,9 +75,12 @@ def test_programs_get_the_call_objects_one_a_line(run: Run, server: WebServer, d
     assert [json.loads(line)["id"] for line in lines] == ["c-2", "c-1"]
 
 
-def test_with_nobody_there_nothing_is_printed(run: Run, server: WebServer, desk: Desk) -> None:
+def test_with_nobody_there_that_is_said_beside_the_output(
+    run: Run, server: WebServer, desk: Desk
+) -> None:
     desk.calls.clear()
-    assert run("calls") == run("queue", "--json") == (0, "", "")
+    assert run("calls") == (0, "", "No live calls.\n")
+    assert run("queue") == run("queue", "--json") == (0, "", "Nobody waits.\n")
 
 
 # Who asks, and where.

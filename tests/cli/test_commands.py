@@ -253,7 +253,7 @@ def test_organizations_are_named_listed_and_forgotten(run: Run) -> None:
 
 def test_contact_import_imports(run: Run) -> None:
     Path("c.csv").write_text("cm_id,name,number,organization_id\n42,Bob,1142,1\n")
-    assert run("contact", "import", "c.csv") == Ran(0, "1 contact methods imported\n", "")
+    assert run("contact", "import", "c.csv") == Ran(0, "1 contact method imported\n", "")
     database = Database(Path("fsapp.db"))
     database.open()
     assert Contacts(database).get(42) == Contact(42, "Bob", "1142", 1)

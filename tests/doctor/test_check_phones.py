@@ -50,7 +50,7 @@ def test_of_a_phone_that_nobody_has_pinged_only_the_registration_is_known(
 ) -> None:
     finding = found(*rows)
     assert finding.verdict is Verdict.GOOD
-    assert "whether it answers was not asked, --ring-phones tries it" in finding.what
+    assert "whether it answers only ringing it tells (--ring-phones)" in finding.what
 
 
 def test_a_phone_that_answers_no_ping_is_named() -> None:

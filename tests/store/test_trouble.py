@@ -492,7 +492,7 @@ def test_a_second_serve_on_the_same_file_is_refused_and_names_the_first(path: Pa
     first = Other(SERVE, path)
     why = refused(path, alone=True)
     assert why == (
-        f"{path} is in use by another fsapp serve (process {first.process.pid}); "
+        f"{path} is in use by another fsapp (process {first.process.pid}); "
         "stop that one, or name another file"
     )
     first.lets_go()
@@ -502,7 +502,7 @@ def test_a_link_to_the_file_is_the_same_file(path: Path) -> None:
     first = Other(SERVE, path)
     link = path.with_name("link.db")
     link.symlink_to(path)
-    assert "is in use by another fsapp serve" in refused(link, alone=True)
+    assert "is in use by another fsapp (process" in refused(link, alone=True)
     first.lets_go()
 
 
