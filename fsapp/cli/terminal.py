@@ -17,7 +17,9 @@ import tty
 from contextlib import ExitStack, suppress
 from types import FrameType, TracebackType
 
-__all__ = ["Terminal", "is_usable"]
+__all__ = ["CTRL_C", "Terminal", "is_usable"]
+
+CTRL_C = "\x03"
 
 # What every terminal of the last decades understands (xterm, and what says to be one).
 _OTHER_SCREEN, _USUAL_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
@@ -41,6 +43,7 @@ class Terminal:
         self._saved = termios.tcgetattr(self._keys)
         self._ear, self._mouth = socket.socketpair()
         self._stack = ExitStack()
+        self._interrupted = False
 
     def __enter__(self) -> Terminal:
         for end in (self._ear, self._mouth):
@@ -49,6 +52,7 @@ class Terminal:
         # Any signal wakes the select() that waits for keys.
         before = signal.set_wakeup_fd(self._mouth.fileno(), warn_on_full_buffer=False)
         self._stack.callback(signal.set_wakeup_fd, before)
+        self._handle(signal.SIGINT, self._interrupt)
         self._handle(signal.SIGTSTP, self._stop)
         self._handle(signal.SIGWINCH, lambda *_: None)
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -71,13 +75,16 @@ class Terminal:
             self._mouth.send(b"!")
 
     def key(self, seconds: float) -> str:
-        """What was typed; "" when woken, or when nothing was for so long."""
+        """What was typed; "" when woken, or when nothing was for so long; ``CTRL_C`` from the
+        moment that was typed."""
+        if self._interrupted:
+            return CTRL_C
         ready, _, _ = select.select([self._keys, self._ear], [], [], seconds)
         if self._ear in ready:
             with suppress(BlockingIOError):
                 self._ear.recv(4096)
-        if self._keys not in ready:
-            return ""
+        if self._interrupted or self._keys not in ready:
+            return CTRL_C if self._interrupted else ""
         return os.read(self._keys, _KEYS).decode("utf-8", "replace")
 
     def size(self) -> os.terminal_size:
@@ -95,7 +102,7 @@ class Terminal:
         self._write(f"{_TOP}{shown}{_BELOW if len(lines) < self.size().lines else ''}")
 
     def _take(self) -> None:
-        # Ctrl-C and Ctrl-Z still do what they always do.
+        # Ctrl-C and Ctrl-Z still are signals.
         tty.setcbreak(self._keys)
         self._write(_OTHER_SCREEN + _NO_CURSOR)
 
@@ -111,6 +118,13 @@ class Terminal:
 
     def _handle(self, number: signal.Signals, handler: signal._HANDLER) -> None:
         self._stack.callback(signal.signal, number, signal.signal(number, handler))
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        """A KeyboardInterrupt is lost when it is raised where none can be (a finalizer, say). Only
+        the second is one: for whoever does not come back to ask for a key."""
+        if self._interrupted:
+            raise KeyboardInterrupt
+        self._interrupted = True
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         """Ctrl-Z: the terminal is the shell's until the process goes on."""

@@ -16,7 +16,7 @@ from fsapp.calls.document_types import AgentDocument, OrganizationDocument
 from fsapp.cli.base import Commands, command
 from fsapp.cli.remote import HELP, asking, remote_options
 from fsapp.cli.table import json_lines
-from fsapp.cli.terminal import Terminal, is_usable
+from fsapp.cli.terminal import CTRL_C, Terminal, is_usable
 from fsapp.cli.view import View, lines
 from fsapp.client import Client, Event, Picture, Unreachable
 from fsapp.client import Refused as RefusedByServer
@@ -28,7 +28,7 @@ AGAIN_SECONDS = 1.0
 """How soon the lists are asked for again that could not be read."""
 STOP_SECONDS = 2.0
 _UNAVAILABLE = 503
-_QUIT = ("q", "Q", "\x1b")
+_QUIT = ("q", "Q", "\x1b", CTRL_C)
 
 
 def add(commands: Commands) -> None:

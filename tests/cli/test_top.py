@@ -159,6 +159,12 @@ def test_ctrl_c_ends_it_the_same(top: AtTerminal) -> None:
     is_as_it_was(top)
 
 
+def test_so_does_an_impatient_one(top: AtTerminal) -> None:
+    top.types("\x03\x03\x03")
+    assert top.ends() in (0, 130), "130: one came when all but the listening had ended"
+    is_as_it_was(top)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_ends_it_leaves_the_terminal_as_it_was(
     number: signal.Signals, top: AtTerminal
