@@ -31,6 +31,7 @@ class Link:
             self._flows.set()
         self._dribbles = dribbles
         self._cut_from: socket.socket | None = None
+        self._cut_at = b""
         self._first = b""
         self._broken = False
         self._last = threading.Semaphore(0)
@@ -63,13 +64,14 @@ class Link:
         """From now on every byte is sent by itself."""
         self._dribbles = dribbles
 
-    def cut_next_from_near(self) -> None:
-        """Of what who connected says next half gets through, then both sides get a reset."""
-        self._cut_from = self._ends[0]
+    def cut_next_from_near(self, at: bytes = b"") -> None:
+        """Of what who connected says next, with the text ``at`` in it, half gets through, then both
+        sides get a reset."""
+        self._cut_from, self._cut_at = self._ends[0], at
 
     def cut_next_from_far(self) -> None:
         """Likewise of what is said to who connected."""
-        self._cut_from = self._ends[1]
+        self._cut_from, self._cut_at = self._ends[1], b""
 
     def reset(self) -> None:
         """Both sides get a reset; what was held back never arrives."""
@@ -102,7 +104,7 @@ class Link:
                     return
                 if len(self._first) < _CHUNK:
                     self._first += data
-                if self._cut_from is source:
+                if self._cut_from is source and self._cut_at in data:
                     sink.sendall(data[: len(data) // 2])
                     self.reset()
                     return

@@ -368,6 +368,43 @@ def test_a_queued_caller_comes_back_to_her_place(
     anna.speaks_with(callers[0])
 
 
+BRIDGED = b"Event-Name: CHANNEL_BRIDGE"
+
+
+def test_a_pickup_is_done_though_the_word_of_it_is_cut(
+    network: Network, a_caller: Callers, anna: Agent
+):
+    """FreeSWITCH tells of a bridge on the caller's own connection, and nowhere else."""
+    caller = a_caller.waits()
+    network.of(caller).cut_next_from_near(BRIDGED)
+    answer = anna.asks("pickup", caller)
+    assert answer.code == 200, str(answer)
+    assert answer.seconds < COMMAND, "found out at once, not when it was overdue"
+    anna.speaks_with(caller)
+    anna.parks(caller)
+    caller.hears("music", limit=BACK)
+    anna.unparks(caller)
+    anna.hangs_up()
+    caller.is_cut_off()
+
+
+def test_a_transfer_is_done_though_the_word_of_it_is_cut(
+    network: Network, a_caller: Callers, anna: Agent, outside: Phone, desk: Desk
+):
+    caller = a_caller.waits()
+    anna.picks_up(caller)
+    anna.parks()
+    call = anna.calls_the_outside(outside)
+    network.of(caller).cut_next_from_near(BRIDGED)
+    answer = anna.asks("transfer", caller)
+    assert answer.code == 200, str(answer)
+    caller.hears(call["id"])
+    anna.is_free()
+    anna.phone.is_quiet()
+    caller.hangs_up()
+    desk.sees(call, "hungup")
+
+
 def test_a_park_whose_reply_is_cut_has_a_defined_end(
     network: Network, a_caller: Callers, anna: Agent, desk: Desk
 ):
