@@ -65,8 +65,8 @@ class Link:
         self._dribbles = dribbles
 
     def cut_next_from_near(self, at: bytes = b"") -> None:
-        """Of what who connected says next, with the text ``at`` in it, half gets through, then both
-        sides get a reset."""
+        """Of what who connected says next half gets through, or all before the text ``at``, then
+        both sides get a reset."""
         self._cut_from, self._cut_at = self._ends[0], at
 
     def cut_next_from_far(self) -> None:
@@ -105,7 +105,7 @@ class Link:
                 if len(self._first) < _CHUNK:
                     self._first += data
                 if self._cut_from is source and self._cut_at in data:
-                    sink.sendall(data[: len(data) // 2])
+                    sink.sendall(data[: data.find(self._cut_at) or len(data) // 2])
                     self.reset()
                     return
                 self._send(sink, data)

@@ -379,6 +379,7 @@ def test_a_pickup_is_done_though_the_word_of_it_is_cut(
     network.of(caller).cut_next_from_near(BRIDGED)
     answer = anna.asks("pickup", caller)
     assert answer.code == 200, str(answer)
+    assert network.outbound.of(caller.id, 0) == []
     assert answer.seconds < COMMAND, "found out at once, not when it was overdue"
     anna.speaks_with(caller)
     anna.parks(caller)
