@@ -20,6 +20,8 @@ RETURN_POINT = "fsapp_return"
 
 KILL_AGAIN_SECONDS = 0.05
 KILL_TRIES = 20
+NO_SUCH_CHANNEL = "No such channel"
+"""FreeSWITCH's one reason to refuse ``uuid_kill`` (mod_commands)."""
 LINGER_SECONDS = 8.0
 """How long FreeSWITCH may take to close the connection of a channel that has ended, which it
 keeps for the linger time (fsapp/switch/listener.py), or one that was told ``exit``."""
@@ -112,13 +114,13 @@ class Context:
     ) -> None:
         """Hangs a channel up. One that is just being dialled may not be there yet: tries again,
         a ``doomed`` one also when nobody here knows it any more. A command that was lost with its
-        connection is given again if it is ``still`` wanted. ``heard`` is called when FreeSWITCH has
+        connection, or refused while the channel may be there, is given again if it is ``still`` wanted. ``heard`` is called when FreeSWITCH has
         answered."""
         connection = way if way is not None and not way.closed else self.control.connection
 
-        def again(*, lost: bool = False) -> None:
+        def again(*, perhaps_up: bool) -> None:
             with self.board.turn() as later:
-                if tries > 1 and still() and (doomed or lost or self._known(uuid)):
+                if tries > 1 and still() and (doomed or perhaps_up or self._known(uuid)):
                     left = tries - 1
                     self.kill(later, uuid, way, cause, doomed=doomed, tries=left, still=still)
 
@@ -126,11 +128,13 @@ class Context:
             if not reply.lost:
                 heard()
             if reply.refused:
-                self.board.clock.later(KILL_AGAIN_SECONDS, lambda: again(lost=reply.lost))
+                perhaps_up = reply.lost or NO_SUCH_CHANNEL not in reply.text
+                again_later = lambda: again(perhaps_up=perhaps_up)  # noqa: E731
+                self.board.clock.later(KILL_AGAIN_SECONDS, again_later)
 
         if connection is None:
             # Nothing has been said yet; FreeSWITCH may be back with the channel still up.
-            self.board.clock.later(NO_WAY_SECONDS, lambda: again(lost=True))
+            self.board.clock.later(NO_WAY_SECONDS, lambda: again(perhaps_up=True))
         else:
             turn.post(connection, commands.api_kill(uuid, cause), on_reply=replied)
 

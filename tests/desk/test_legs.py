@@ -155,6 +155,25 @@ def test_a_release_is_tried_again_only_while_the_leg_is_there(rig: Rig) -> None:
     assert rig.control.heard(f"uuid_kill {leg}") == 1
 
 
+def test_a_leg_taken_for_gone_is_hung_up_all_the_same(rig: Rig) -> None:
+    """FreeSWITCH refuses to join her leg, which is there; and then, for once, to hang it up."""
+    rig.connects(CALLER)
+    leg = rig.talk()
+    line = rig.park(leg)
+    asked = rig.ask(ANN, "call/unpark", call_id=CALLER)
+    line.answer(f"uuid_bridge {CALLER} {leg}", "-ERR refused")
+    line.answer(f"uuid_exists {CALLER}", "true")
+    rig.control.answer(f"uuid_kill {leg}", "-ERR refused")
+    another = rig.rings(line)
+    rig.clock.advance(0.1)
+    rig.control.answer(f"uuid_kill {leg}")
+    rig.answers(another)
+    line.answer(f"uuid_bridge {CALLER} {another}")
+    rig.bridged(CALLER, another)
+    asked.answer()
+    rig.check()
+
+
 def test_a_release_whose_command_was_lost_goes_another_way(rig: Rig) -> None:
     """The control connection breaks; the leg has one of its own."""
     rig.connects(CALLER)
