@@ -114,8 +114,8 @@ class Context:
     ) -> None:
         """Hangs a channel up. One that is just being dialled may not be there yet: tries again,
         a ``doomed`` one also when nobody here knows it any more. A command that was lost with its
-        connection, or refused while the channel may be there, is given again if it is ``still`` wanted. ``heard`` is called when FreeSWITCH has
-        answered."""
+        connection, or refused while the channel may be there, is given again if it is ``still``
+        wanted. ``heard`` is called when FreeSWITCH has answered."""
         connection = way if way is not None and not way.closed else self.control.connection
 
         def again(*, perhaps_up: bool) -> None:
