@@ -49,6 +49,15 @@ deterministic = {deterministic}
 # The header is there already, and two different tokens are refused.
 with-security-parameters = false
 
+[checks.negative_data_rejection]
+# Besides what is usual: a body without its length, and one that is too long.
+expected-statuses = [400, 401, 403, 404, 405, 406, 409, 411, 413, 415, 422, 428, 429, "5xx"]
+
+[[operations]]
+include-path = "/call/originate"
+# An Idempotency-Key that was used for another number.
+checks.positive_data_acceptance.expected-statuses = [200, 400, 404, 409]
+
 [[operations]]
 include-path = "/call/transfer"
 # The protocol's "bridge failed" is a 400 that tells of the calls, not of the parameters.
