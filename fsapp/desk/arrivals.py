@@ -158,7 +158,7 @@ class Arrivals:
         elif live.call.state is State.RINGING:
             self._callee_answered(turn, live, channel.answered_at)
         elif live.call.state is State.SPEAKING and live.restored:
-            self._back_after_crash(turn, live, channel)
+            self._back_after_crash(turn, live, channel, connection)
         elif live.call.state is State.SPEAKING:
             self._back_from_conversation(turn, live)
         else:
@@ -191,7 +191,9 @@ class Arrivals:
             # A leg needs no connection to be joined; a fetched one is joined when it is back.
             self._bridges.start(turn, live, leg)
 
-    def _back_after_crash(self, turn: Turn, live: LiveCall, channel: Channel) -> None:
+    def _back_after_crash(
+        self, turn: Turn, live: LiveCall, channel: Channel, connection: Connection
+    ) -> None:
         """Her conversation ended while nobody looked: what did it?"""
         live.restored = False
         cause = channel.variables.get("last_bridge_hangup_cause", "")
@@ -199,12 +201,29 @@ class Arrivals:
             self._parked(turn, live, parked_at(channel))
         elif cause:
             live.returned = True
-            if live.leg is not None:
-                self._legs.gone(turn, live.leg, cause)
-            else:
-                self._bridges.conversation_lost(turn, live, cause)
+            self._who_ended_it(turn, live, connection, cause)
         else:
             self._back_from_conversation(turn, live)
+
+    def _who_ended_it(self, turn: Turn, live: LiveCall, connection: Connection, cause: str) -> None:
+        """``cause`` is of whoever was joined with her last: her agent, or the source of a transfer
+        that came to nothing. Her agent's leg is still there then, and she speaks on with it."""
+        leg = live.leg
+        if leg is None:
+            self._bridges.conversation_lost(turn, live, cause)
+            return
+
+        def told(reply: Reply) -> None:
+            with self._board.turn() as later:
+                if reply.lost or live.leg is not leg or live.bridging is not None:
+                    return
+                if reply.text == "true":
+                    leg.phase = LegPhase.IDLE
+                    self._endings.settle(later, live)
+                else:
+                    self._legs.gone(later, leg, cause)
+
+        turn.post(connection, commands.api_exists(leg.uuid), on_reply=told)
 
     def _back_from_conversation(self, turn: Turn, live: LiveCall) -> None:
         request = live.request

@@ -27,6 +27,9 @@ __all__ = ["Bridges", "conversation_variables", "waiting_variables"]
 
 log = logging.getLogger(__name__)
 
+ATTEMPTS = 3
+"""How often a callee who has answered is joined with her agent before she is given up."""
+
 
 def conversation_variables(call: Call, owner: str) -> dict[str, str]:
     """What a customer's channel carries while somebody speaks with her."""
@@ -80,16 +83,18 @@ class Bridges:
     def answered(self, turn: Turn, live: LiveCall) -> None:
         """FreeSWITCH has answered the call: whoever waits to be joined with it can be."""
         live.answered = True
-        if live.bridging is not None and live.attempt == 0:
+        if live.bridging is not None and not live.told:
             self.start(turn, live, live.bridging)
 
     def start(self, turn: Turn, live: LiveCall, leg: Leg) -> None:
         """Joins the call with the leg; a call that is on its way back is joined when it is."""
         self._legs.engage(leg, live)
-        live.bridging = leg
-        if live.away or live.connection is None or not live.answered:
-            return
+        live.bridging, live.told = leg, False
         live.attempt += 1
+        if live.away or live.connection is None or not live.answered:
+            self._bring_back(turn, live)
+            return
+        live.told = True
         attempt = live.attempt
         call = live.call
         prepare = [commands.api_set(call.id, conversation_variables(call, leg.agent.id))]
@@ -101,6 +106,14 @@ class Bridges:
         turn.post(live.connection, *prepare, bridge, on_reply=reply)
         limit = self._context.options.switch_timeout
         self._board.clock.later(limit, lambda: self._overdue(live, leg, attempt))
+
+    def _bring_back(self, turn: Turn, live: LiveCall) -> None:
+        """Whoever waits comes back by herself; one who was taken out of a conversation that has no
+        connection of its own does not (after a crash of fsapp, or of that connection)."""
+        way = self._context.control.connection
+        stays = live.call.state is State.SPEAKING and live.connection is None and not live.away
+        if stays and way is not None:
+            self.fetch(turn, live, way)
 
     def done(self, turn: Turn, live: LiveCall, other: str) -> None:
         """FreeSWITCH has bridged the call with ``other``."""
@@ -185,6 +198,30 @@ class Bridges:
 
     def _overdue(self, live: LiveCall, leg: Leg, attempt: int) -> None:
         with self._board.turn() as turn:
-            if live.bridging is leg and live.attempt == attempt and live.call.live:
-                log.warning("no bridge with %s in time", leg.uuid, extra=about(live))
+            if live.bridging is not leg or live.attempt != attempt or not live.call.live:
+                return
+            log.warning("no bridge with %s in time", leg.uuid, extra=about(live))
+            if live.call.state is State.RINGING and live.connection is not None:
+                self._ask_bond(turn, live, leg)
+            else:
                 self.failed(turn, live, leg, UNHEARD)
+
+    def _ask_bond(self, turn: Turn, live: LiveCall, leg: Leg) -> None:
+        """Nobody's request waits, and who has been dialled and has answered is not hung up on
+        because FreeSWITCH is slow: it answers after it has joined them, or has not."""
+        attempt = live.attempt
+
+        def told(reply: Reply) -> None:
+            with self._board.turn() as later:
+                if live.bridging is not leg or live.attempt != attempt or reply.lost:
+                    return
+                if reply.text == leg.uuid:
+                    self.done(later, live, leg.uuid)
+                elif attempt < ATTEMPTS:
+                    self.start(later, live, leg)
+                else:
+                    self.failed(later, live, leg, UNHEARD)
+
+        assert live.connection is not None
+        ask = commands.api_get(live.call.id, "signal_bond")
+        turn.post(live.connection, ask, on_reply=told)

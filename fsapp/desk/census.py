@@ -14,9 +14,9 @@ import re
 
 from fsapp.desk.about import about, about_leg
 from fsapp.desk.board import Board, Leg, LegPhase, LiveCall, Turn
-from fsapp.desk.comparison import COMES_BACK, OVERDUE_SECONDS
+from fsapp.desk.comparison import COMES_BACK, FETCH_AGAIN_SECONDS, OVERDUE_SECONDS
 from fsapp.desk.context import Context
-from fsapp.desk.endings import Endings
+from fsapp.desk.endings import HUNG_UP, Endings
 from fsapp.desk.legs import Legs
 from fsapp.desk.reconcile import Reconciliation
 from fsapp.switch import commands
@@ -123,10 +123,15 @@ class Census:
 
     def _somebody_is_overdue(self) -> bool:
         """Whether a caller should be back by now; FreeSWITCH then says what she does instead."""
-        before = self._board.clock.now() - OVERDUE_SECONDS
-        waiting = (live for live in self._board.calls.values() if live.call.state in COMES_BACK)
+        now = self._board.clock.now()
+        calls = self._board.calls.values()
+        waiting = (one for one in calls if one.call.state in COMES_BACK or one.bridging is not None)
         alone = (live for live in waiting if live.alone_since is not None)
-        return any(max(live.alone_since or 0, live.fetched) < before for live in alone)
+        return any(
+            now - (live.alone_since or 0.0) > OVERDUE_SECONDS
+            and now - live.fetched > FETCH_AGAIN_SECONDS
+            for live in alone
+        )
 
     def _ask_about(self, turn: Turn, control: Connection | None, item: LiveCall | Leg) -> None:
         assert control is not None
@@ -146,6 +151,8 @@ class Census:
 
     def _cause(self, item: LiveCall | Leg) -> str:
         """What FreeSWITCH said of the end, if it was before anybody here knew the channel."""
+        if isinstance(item, LiveCall) and item.ending:
+            return HUNG_UP
         uuid = item.call.id if isinstance(item, LiveCall) else item.uuid
         return self._board.causes.of(uuid) or LOST
 

@@ -34,12 +34,16 @@ from fsapp.switch import commands
 from fsapp.switch.channel import Channel
 from fsapp.switch.connection import Connection
 
-__all__ = ["COMES_BACK", "OVERDUE_SECONDS", "Comparison", "Look", "View"]
+__all__ = ["COMES_BACK", "FETCH_AGAIN_SECONDS", "OVERDUE_SECONDS", "Comparison", "Look", "View"]
 
 log = logging.getLogger(__name__)
 
 OVERDUE_SECONDS = 5.0
 """How long a caller may stand alone before FreeSWITCH is asked what she does instead."""
+
+FETCH_AGAIN_SECONDS = 20.0
+"""How long a caller may take who was fetched. A pass of the example configuration's ``default``
+takes ten seconds while its phones have the example password; sent again, she begins anew."""
 
 COMES_BACK = (State.CREATED, State.QUEUED, State.TRANSFERRING, State.PARKED, State.RINGING)
 """Calls in these states stand in the dialplan's loop when nobody is joined with them."""
@@ -100,6 +104,7 @@ class Comparison:
             live = self._board.calls.get(channel.uuid)
             if live is not None and live.connection is None and not live.ending:
                 self._of_call(live, channel)
+        self._release_again()
         for channel in ours:
             if channel.variables.get("fsapp_agent") and channel.uuid not in self._board.legs:
                 self._of_leg(channel)
@@ -109,6 +114,13 @@ class Comparison:
         if looked is not None:
             looked.set_result(None)
         self._say()
+
+    def _release_again(self) -> None:
+        """Legs that were to be hung up while FreeSWITCH could not be told."""
+        if self._look is Look.WHOLE:
+            for leg in list(self._board.legs.values()):
+                if leg.unwanted and leg.uuid in self._seen:
+                    self._legs.release(self._turn, leg)
 
     def _is_ours(self, channel: Channel) -> bool:
         if channel.uuid in self._board.calls or channel.uuid in self._board.legs:
@@ -144,7 +156,12 @@ class Comparison:
             self._found["sent on, and not on record so"] += 1
         elif other is None:
             self._apart(live, channel)
-        elif _under_way(live):
+        else:
+            live.apart_since = None
+            self._together(live, channel, other)
+
+    def _together(self, live: LiveCall, channel: Channel, other: Channel) -> None:
+        if _under_way(live):
             # Who waits for it may wait in vain: FreeSWITCH tells on a connection that is gone.
             self._joined(self._turn, live, other.uuid)
         elif other.uuid in self._board.calls:
@@ -181,13 +198,15 @@ class Comparison:
             self._found["conversations that had just begun"] += 1
         else:
             self._correct(live, agent, leg, since)
+        live.bridging = None
         if live.leg is None or live.leg.uuid != leg.uuid:
             self._take_in(live, agent, leg)
+        elif live.leg.phase is LegPhase.IDLE:
+            live.leg.phase = LegPhase.BRIDGED
         variables = conversation_variables(live.call, agent.id)
         self._post(
             commands.api_set(live.call.id, variables),
             commands.api_set(leg.uuid, {"park_after_bridge": ""}),
-            commands.event_parked(),
         )
 
     def _leave_others(self, live: LiveCall, agent: Agent) -> None:
@@ -244,10 +263,11 @@ class Comparison:
     def _transferred(self, one: LiveCall, other: LiveCall, since: int | None) -> None:
         """Two customers speak with each other: a transfer, written down or not. ``since``: when
         FreeSWITCH bridged them (Unix seconds)."""
+        if _under_way(one) or _under_way(other):
+            return
         for live, partner in ((one, other), (other, one)):
-            if _under_way(live):
-                return
             leg, live.leg = live.leg, None
+            live.bridging = None
             if leg is not None:
                 leg.live = None
                 self._legs.release(self._turn, leg)
@@ -293,8 +313,10 @@ class Comparison:
         the queue, as anybody whose conversation ended while nobody looked (arrivals.py).
         """
         self._look_later()
-        since = max(live.alone_since or 0.0, live.fetched)
-        if self._look is not Look.AGAIN or self._board.clock.now() - since < OVERDUE_SECONDS:
+        now = self._board.clock.now()
+        if live.apart_since is None:
+            live.apart_since = now
+        if now - live.apart_since < OVERDUE_SECONDS or not self._may_fetch(live):
             return
         leg = live.leg
         seen = self._seen.get(leg.uuid) if leg is not None else None
@@ -306,7 +328,7 @@ class Comparison:
 
     def _may_fetch(self, live: LiveCall) -> bool:
         """Once, and again when she has not come for long."""
-        return self._board.clock.now() - live.fetched > OVERDUE_SECONDS
+        return self._board.clock.now() - live.fetched > FETCH_AGAIN_SECONDS
 
     def _of_leg(self, channel: Channel) -> None:
         """An agent's leg that is in no conversation of ours."""
@@ -358,4 +380,5 @@ class Comparison:
 
 def _under_way(live: LiveCall) -> bool:
     """Whether somebody is at it just now, who will say what comes of it."""
-    return live.request is not None or live.bridging is not None or live.ending
+    bridging = live.bridging is not None and live.told
+    return live.request is not None or bridging or live.ending

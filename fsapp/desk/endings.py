@@ -24,7 +24,7 @@ from fsapp.desk.music import Music
 from fsapp.switch import commands
 from fsapp.switch.channel import Reply
 
-__all__ = ["Endings"]
+__all__ = ["HUNG_UP", "Endings"]
 
 log = logging.getLogger(__name__)
 
@@ -81,14 +81,13 @@ class Endings:
 
     def _declare(self, live: LiveCall) -> None:
         """A channel without a connection of its own cannot tell that it has ended."""
-        with self._board.turn() as turn:
+        with self._board.turn():
             if live.connection is not None or not live.call.live:
                 return
-            if self._context.control.connection is not None:
-                self.hung_up(turn, live, HUNG_UP)
-            else:
+            # FreeSWITCH is asked whether it is gone, until it is (census.py).
+            if live.alone_since is None:
                 live.alone_since = self._board.clock.now()
-                self.silent()
+            self.silent()
 
     def hung_up(self, turn: Turn, live: LiveCall, cause: str) -> None:
         """The customer's channel has ended, with FreeSWITCH's cause."""

@@ -45,7 +45,7 @@ class Fetches:
             way,
             # With five failed attempts behind her she would hear the fallback to its end first.
             commands.api_set(call.id, {"fsapp_attempts": ""}),
-            commands.api_transfer_marked(call.id, MARK, mark, RETURN_POINT, call.context),
+            commands.api_transfer_marked(call.id, {MARK: mark}, RETURN_POINT, call.context),
             on_reply=lambda reply: self._replied(live, mark, reply),
         )
         if way is live.connection:
@@ -67,10 +67,9 @@ class Fetches:
         with self._board.turn() as turn:
             if live.mark != mark:
                 return
-            live.mark = ""
+            live.mark, live.away = "", False
             if live.connection is None:
                 return
-            live.away = False
             if live.bridging is not None:
                 self._bridges.start(turn, live, live.bridging)
             else:

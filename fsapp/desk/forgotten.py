@@ -164,7 +164,7 @@ class Forgotten:
         self._music.stopped(live)
         live.away = True
         reply = lambda reply: self._sent_on(live, reply)  # noqa: E731
-        turn.post(connection, *self._commands(live.call), on_reply=reply)
+        turn.post(connection, self._command(live.call), on_reply=reply)
         self._context.dismiss(turn, connection)
         limit = self._context.options.switch_timeout
         self._board.clock.later(limit, lambda: self._sent_on(live, Reply("", lost=True)))
@@ -174,13 +174,13 @@ class Forgotten:
         with self._board.turn() as turn:
             control = self._context.control.connection
             if live.away and reply.refused and control is not None and _overflowed(live.call):
-                turn.post(control, *self._commands(live.call))
+                turn.post(control, self._command(live.call))
             live.away = False
 
-    def _commands(self, call: Call) -> list[str]:
+    def _command(self, call: Call) -> str:
+        """What she carries is set on the way: cut off, or refused, she is in neither of the two."""
         extension, _, context = self._context.options.overflow_to.partition(" XML ")
-        send = commands.api_transfer(call.id, extension, context or call.context)
-        return [commands.api_set(call.id, SENT_ON), send]
+        return commands.api_transfer_marked(call.id, SENT_ON, extension, context or call.context)
 
 
 def _due(call: Call) -> int | None:

@@ -16,6 +16,9 @@ __all__ = ["EventHandler"]
 log = logging.getLogger(__name__)
 
 
+RESULT_SECONDS = 1.0
+"""How long a job's result may come behind the end of the channel it has dialled."""
+
 _ENDED = ("CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE")
 
 
@@ -76,8 +79,17 @@ class EventHandler:
         dialled = live is not None and live.call.state is State.RINGING and live.job
         if live is not None and (live.answered or not dialled):
             self._endings.hung_up(turn, live, event.cause)
+        elif live is not None:
+            later = lambda: self._dialled_in_vain(live, event.cause)  # noqa: E731
+            self._board.clock.later(RESULT_SECONDS, later)
         elif leg is not None and leg.phase is not LegPhase.RINGING:
             self._legs.gone(turn, leg, event.cause)
+
+    def _dialled_in_vain(self, live: LiveCall, cause: str) -> None:
+        """The job's result has not come: the connection that had it done is gone, perhaps."""
+        with self._board.turn() as turn:
+            if live.call.state is State.RINGING:
+                self._endings.hung_up(turn, live, cause)
 
     def _parked_alone(self, turn: Turn, uuid: str) -> None:
         """A leg without a connection of its own has come out of a bridge."""

@@ -169,8 +169,15 @@ class Legs:
         self._forget_timer(leg)
         leg.live, live.leg = live, leg
 
-    def release(self, turn: Turn, leg: Leg | None, cause: str = "NORMAL_CLEARING") -> None:
-        """Hangs the leg up, ringing or not."""
+    def release(
+        self,
+        turn: Turn,
+        leg: Leg | None,
+        cause: str = "NORMAL_CLEARING",
+        *,
+        doomed: bool = False,
+    ) -> None:
+        """Hangs the leg up, ringing or not; a ``doomed`` one also when it is not there yet."""
         if leg is None or leg.phase is LegPhase.GONE:
             return
         leg.unwanted = True
@@ -181,7 +188,9 @@ class Legs:
         way = self._context.control.connection or leg.connection
         # FreeSWITCH may have joined it all the same, and whoever speaks now speaks on.
         still = lambda: self._board.legs.get(leg.uuid, leg).unwanted  # noqa: E731
-        self._context.kill(turn, leg.uuid, way, cause, heard=lambda: _heard(leg), still=still)
+        heard = lambda: _heard(leg)  # noqa: E731
+        kill = self._context.kill
+        kill(turn, leg.uuid, way, cause, doomed=doomed, heard=heard, still=still)
 
     def was_released(self, leg: Leg) -> bool:
         """Whether fsapp itself has told FreeSWITCH to hang it up: nobody has put it down."""
@@ -296,8 +305,8 @@ class Legs:
             return
         with self._board.turn() as turn:
             if reply.lost:
-                # The phone may be ringing, and nobody would be told what comes of it.
-                self.release(turn, leg)
+                # The phone may be ringing, or about to, and nobody would be told what comes of it.
+                self.release(turn, leg, doomed=True)
             self._dialled(turn, leg, reply.text or "-ERR NORMAL_TEMPORARY_FAILURE")
 
     def _dialled(self, turn: Turn, leg: Leg, result: str) -> None:

@@ -104,6 +104,8 @@ class LiveCall:
     leg: Leg | None = None
     bridging: Leg | None = None
     """The leg that ``uuid_bridge`` was asked to join it with, until FreeSWITCH says so."""
+    told: bool = False
+    """Whether FreeSWITCH was told so; not while it is on its way back to a connection."""
     request: Request | None = None
     playing: str = ""
     """Identity of the playback it hears, empty when it hears none of ours."""
@@ -138,6 +140,8 @@ class LiveCall:
     recalled: bool = False
     """Whether the agent who holds it was reminded, and did not take it back."""
     alone_since: float | None = None
+    apart_since: float | None = None
+    """Since when FreeSWITCH has it joined with nobody, though on record it speaks."""
     fetched: float = 0.0
     """When it was last told to come back (Unix seconds)."""
     mark: str = ""

@@ -280,7 +280,7 @@ class Originate(Verbs):
                 return
             if reply.lost:
                 # FreeSWITCH may have taken the command before the connection broke.
-                self._endings.end(turn, live)
+                self._endings.end(turn, live, doomed=True)
             refusal = dependency_unavailable("FreeSWITCH refused to dial")
             self._board.finish(turn, request, refusal)
             self._endings.hung_up(turn, live, "NORMAL_TEMPORARY_FAILURE")

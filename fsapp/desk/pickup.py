@@ -117,7 +117,10 @@ class Pickup(Verbs):
         request.call_id = live.call.id
         self._begin(request, live)
         if live.call.state is State.PARKED:
-            self._bridges.join(turn, request, live)
+            try:
+                self._bridges.join(turn, request, live)
+            except Refusal as refusal:
+                self._board.finish(turn, request, refusal)
             return None
         return self._board.claim(turn, live, request.agent)
 

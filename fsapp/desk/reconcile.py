@@ -82,7 +82,7 @@ class Reconciliation:
     def _listed(self, control: Connection, reply: Reply, look: Look) -> None:
         listed = channels_listed(reply)
         if listed is None:
-            if look is Look.WHOLE and not reply.lost:
+            if look is not Look.FIRST and not reply.lost:
                 # It may be about to start: its Event Socket answers before its commands are there.
                 self._board.clock.later(OVERDUE_SECONDS, lambda: self._list(look))
             return

@@ -157,6 +157,7 @@ class Transfers:
         with self._board.turn() as turn:
             idle = live.partner is None and live.request is None
             unused = idle and live.leg is leg and leg.phase is LegPhase.BRIDGED
-            if unused and leg.stays and leg.connection is not None:
+            way = leg.connection or self._context.control.connection
+            if unused and leg.stays and way is not None:
                 leg.stays = False
-                turn.post(leg.connection, commands.api_set(leg.uuid, {"park_after_bridge": ""}))
+                turn.post(way, commands.api_set(leg.uuid, {"park_after_bridge": ""}))

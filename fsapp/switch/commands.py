@@ -36,7 +36,6 @@ __all__ = [
     "connect",
     "event_background_job",
     "event_endings",
-    "event_parked",
     "execute",
     "exit_",
     "fits",
@@ -76,7 +75,7 @@ UNUSED_EVENTS = (
 _UUID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _VALUE = re.compile(r"[\w.:/@+*# -]*")
-_MARK = re.compile(r"[0-9a-z]{1,32}")
+_MARK = re.compile(r"[0-9a-z]{0,32}")
 _WORD = re.compile(r"[\w.:@+*#-]+")
 _CAUSE = re.compile(r"[A-Z0-9_]+")
 _ADDRESS = re.compile(r"[\w.:\[\]|-]+")
@@ -149,13 +148,9 @@ def event_background_job() -> str:
 
 
 def event_endings() -> str:
-    """On the control connection: every channel's end, also of one without its own connection."""
-    return "event plain BACKGROUND_JOB CHANNEL_HANGUP_COMPLETE\n\n"
-
-
-def event_parked() -> str:
-    """On the control connection: the end of a bridge that a leg without its own survives."""
-    return "event plain CHANNEL_PARK\n\n"
+    """On the control connection: every channel's end, and every leg that has come out of its
+    bridge, also of one without its own connection."""
+    return "event plain BACKGROUND_JOB CHANNEL_HANGUP_COMPLETE CHANNEL_PARK\n\n"
 
 
 def connect() -> str:
@@ -249,11 +244,15 @@ def api_transfer(uuid: str, extension: str, context: str) -> str:
     return f"api uuid_transfer {_uuid(uuid)} {target}\n\n"
 
 
-def api_transfer_marked(uuid: str, variable: str, mark: str, extension: str, context: str) -> str:
-    """As :func:`api_transfer`; on the way, and not before, the channel's variable is set."""
+def api_transfer_marked(uuid: str, marks: Mapping[str, str], extension: str, context: str) -> str:
+    """As :func:`api_transfer`; on the way, and not before, the channel's variables are set; an
+    empty value unsets."""
     there = f"{_match(_WORD, extension, 'an extension')} XML {_match(_WORD, context, 'a context')}"
-    name, value = _match(_NAME, variable, "a variable"), _match(_MARK, mark, "a mark")
-    return f"api uuid_transfer {_uuid(uuid)} 'set:{name}={value},transfer:{there}' inline\n\n"
+    sets = "".join(
+        f"set:{_match(_NAME, name, 'a variable')}={_match(_MARK, mark, 'a mark')},"
+        for name, mark in marks.items()
+    )
+    return f"api uuid_transfer {_uuid(uuid)} '{sets}transfer:{there}' inline\n\n"
 
 
 def api_transfer_to_socket(uuid: str, address: str) -> str:

@@ -80,7 +80,7 @@ def test_who_is_queued_from_now_on_is_sent_on_after_the_new_time(rig: Rig) -> No
     change(rig, overflow_to="8000 XML other")
     rig.connects(CALLER)
     rig.clock.advance(31.0)
-    rig.lines[CALLER].expect(f"uuid_transfer {CALLER} 8000 XML other")
+    rig.lines[CALLER].expect("transfer:8000 XML other'")
     assert rig.place("early") == "queue"
 
 

@@ -154,7 +154,8 @@ def test_an_agent_hanging_up_on_a_caller_without_connection_ends_the_call(rig: R
     rig.lost(rig.lines[CALLER])
     rig.hangs_up(leg)
     rig.control.answer(f"uuid_kill {CALLER}")
-    rig.clock.advance(1)
+    rig.clock.advance(1.5)
+    rig.control.answer(f"uuid_exists {CALLER}", "false")
     assert (rig.place(), rig.agent_state()) == ("ended NORMAL_CLEARING", "idle")
     rig.check()
 
@@ -195,13 +196,18 @@ def test_two_hangups_of_one_call_are_both_answered(rig: Rig) -> None:
     rig.check()
 
 
-def test_hangup_of_a_caller_without_connection_is_answered(rig: Rig) -> None:
+def test_hangup_of_a_caller_without_connection_is_answered_when_she_is_gone(rig: Rig) -> None:
     leg = talking(rig)
     rig.lost(rig.lines[CALLER])
     asked = rig.ask(ANN, "call/hangup")
     rig.lines[leg].answer(f"uuid_kill {CALLER}")
-    rig.clock.advance(1)
+    rig.clock.advance(1.5)
+    rig.control.answer(f"uuid_exists {CALLER}", "true")
+    assert not asked.over()
+    rig.clock.advance(2.5)
+    rig.control.answer(f"uuid_exists {CALLER}", "false")
     asked.answer()
+    assert rig.place() == "ended NORMAL_CLEARING"
     rig.hangs_up(leg)
     rig.check()
 

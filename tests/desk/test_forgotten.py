@@ -11,12 +11,13 @@ import pytest
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
 from fsapp.calls.table import Limits
-from fsapp.desk.forgotten import AGAIN_SECONDS
+from fsapp.desk.forgotten import AGAIN_SECONDS, SENT_ON
 from fsapp.desk.restore import restore
 from tests.desk.fakes import ANN, BOB, CALLER, OPTIONS, FakeConnection, Rig
 
 HOLD, QUEUE = 180.0, 300.0
-ELSEWHERE = f"uuid_transfer {CALLER} elsewhere XML public"
+ON_THE_WAY = ",".join(f"set:{name}={value}" for name, value in SENT_ON.items())
+ELSEWHERE = f"uuid_transfer {CALLER} '{ON_THE_WAY},transfer:elsewhere XML public' inline"
 
 
 @pytest.fixture
@@ -428,9 +429,7 @@ def test_a_caller_queued_for_too_long_is_sent_on_in_one_write(rig: Rig) -> None:
     assert rig.place() == "queue"
     rig.clock.advance(2)
     assert rig.place() == "nobody transferred"
-    sent = line.sent[-3:]
-    assert "socket_resume=false" in sent[0]
-    assert sent[1:] == [f"api {ELSEWHERE}", "exit"]
+    assert line.sent[-2:] == [f"api {ELSEWHERE}", "exit"]
     assert rig.events()[-2:] == ["queue_leave", "call_transfer"]
     assert rig.live().overflowed_at is not None
 
@@ -439,7 +438,7 @@ def test_a_destination_may_name_its_context() -> None:
     rig = Rig(replace(OPTIONS, overflow_to="8000 XML default"), Limits(HOLD, QUEUE))
     line = rig.connects(CALLER)
     rig.clock.advance(QUEUE + 1)
-    line.expect(f"uuid_transfer {CALLER} 8000 XML default")
+    line.expect("transfer:8000 XML default'")
     rig.close()
 
 

@@ -77,7 +77,8 @@ def test_a_result_that_is_lost_ends_the_call_in_time(rig: Rig) -> None:
     uuid, leg = rig.dial()
     rig.clock.advance(OPTIONS.external_ring_timeout + 3)
     rig.lines[leg].answer(f"uuid_kill {uuid}")
-    rig.clock.advance(1)
+    rig.clock.advance(1.5)
+    rig.control.answer(f"uuid_exists {uuid}", "false")
     assert rig.place(uuid).startswith("ended")
     assert rig.agent_state() == "idle"
     rig.check()
@@ -113,7 +114,8 @@ def test_a_callee_answered_but_never_arriving_is_hung_up_in_time(rig: Rig) -> No
     rig.job(rig.dialled, f"+OK {uuid}", on=rig.lines[leg])
     rig.clock.advance(originate_module.RETURN_SECONDS)
     rig.lines[leg].answer(f"uuid_kill {uuid}")
-    rig.clock.advance(1)
+    rig.clock.advance(1.5)
+    rig.control.answer(f"uuid_exists {uuid}", "false")
     assert rig.place(uuid).startswith("ended")
     rig.check()
 
@@ -140,7 +142,8 @@ def test_an_agent_who_hangs_up_while_it_rings_ends_the_call(rig: Rig) -> None:
     uuid, leg = rig.dial()
     rig.hangs_up(leg)
     rig.control.answer(f"uuid_kill {uuid}")
-    rig.clock.advance(1)
+    rig.clock.advance(1.5)
+    rig.control.answer(f"uuid_exists {uuid}", "false")
     assert rig.place(uuid).startswith("ended")
     assert rig.agent_state() == "idle"
     rig.check()

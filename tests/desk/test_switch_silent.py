@@ -95,6 +95,7 @@ def test_a_number_that_was_to_be_dialled_is_stopped_until_freeswitch_knows_it() 
     uuid = command.partition("origination_uuid=")[2].partition(",")[0]
     assert asked.refusal().http == 504
     rig.clock.advance(2)
+    rig.control.answer(f"uuid_exists {uuid}", "false")
     assert uuid not in rig.board.calls
     line.answer(f"uuid_kill {uuid}", "-ERR No such channel!")
     rig.clock.advance(KILL_AGAIN_SECONDS)

@@ -25,9 +25,8 @@ TEXTS = {
     "background job": (commands.event_background_job(), "event plain BACKGROUND_JOB\n\n"),
     "endings": (
         commands.event_endings(),
-        "event plain BACKGROUND_JOB CHANNEL_HANGUP_COMPLETE\n\n",
+        "event plain BACKGROUND_JOB CHANNEL_HANGUP_COMPLETE CHANNEL_PARK\n\n",
     ),
-    "parked": (commands.event_parked(), "event plain CHANNEL_PARK\n\n"),
     "exit": (commands.exit_(), "exit\n\n"),
     "connect": (commands.connect(), "connect\n\n"),
     "auth": (commands.auth("Clue Con"), "auth Clue Con\n\n"),
@@ -66,7 +65,7 @@ TEXTS = {
         f"api uuid_transfer {A} fsapp_return XML public\n\n",
     ),
     "transfer that leaves a mark": (
-        commands.api_transfer_marked(A, "fsapp_fetched", "0a1", "fsapp_return", "public"),
+        commands.api_transfer_marked(A, {"fsapp_fetched": "0a1"}, "fsapp_return", "public"),
         f"api uuid_transfer {A} 'set:fsapp_fetched=0a1,transfer:fsapp_return XML public' inline"
         "\n\n",
     ),
