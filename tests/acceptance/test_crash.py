@@ -4,6 +4,7 @@ What the dialplan alone does meanwhile is in test_app_away.py; that a call is to
 when its row is lost, too, is in test_lost_database.py.
 """
 
+import time
 from collections.abc import Callable
 from http.client import HTTPException
 
@@ -368,3 +369,41 @@ def test_two_whom_a_transfer_took_apart_speak_with_each_other_again(
     assert anna.phone.legs() == [leg]
     anna.hangs_up()
     desk.sees(call, "hungup")
+
+
+@pytest.mark.parametrize("delay", [0.005, 0.015, 0.025, 0.04])
+def test_a_transfer_after_a_crash_whose_source_leaves_just_then_leaves_nobody_in_silence(
+    *,
+    delay: float,
+    a_caller: Callers,
+    anna: Agent,
+    outside: Phone,
+    desk: Desk,
+    crashed: Callable[[], None],
+):
+    """The callee has no connection any more; what FreeSWITCH makes of it is a race."""
+    caller = a_caller.waits()
+    anna.picks_up(caller)
+    anna.parks()
+    call = anna.calls_the_outside(outside)
+    crashed()
+    anna.speaks_with(call)
+    caller.hears("music", limit=BACK)
+    asked = Pending(lambda: anna.asks("transfer", caller))
+    time.sleep(delay)
+    desk.switch.api(f"uuid_kill {caller.id}")
+    asked.answer()
+    speaks_or_is_over(anna, call["id"])
+
+
+def speaks_or_is_over(anna: Agent, call: str) -> None:
+    """With her, or, as the transfer was done and its source is gone, not any more."""
+
+    def seen() -> tuple[str, str]:
+        shown = anna.desk.call(call)
+        return (shown["state"] if shown else "", anna.desk.switch.hears(call))
+
+    def fits(seen: tuple[str, str]) -> bool:
+        return seen[0] == "hungup" or (seen[0] == "speaking" and seen[1] in anna.phone.legs())
+
+    wait_until(seen, fits, limit=BACK, promise=f"{call} speaks with {anna.id}, or has ended")

@@ -22,6 +22,7 @@ from .meanwhile import Pending
 from .proxy import Link, Proxy
 from .switches.base import Switch
 from .switches.event_socket import split_address
+from .test_crash import speaks_or_is_over
 from .wait import wait_for, wait_until
 
 T = TypeVar("T")
@@ -404,6 +405,32 @@ def test_a_transfer_is_done_though_the_word_of_it_is_cut(
     anna.phone.is_quiet()
     caller.hangs_up()
     desk.sees(call, "hungup")
+
+
+@pytest.mark.parametrize("lost", ["leg", "callee"])
+@pytest.mark.parametrize("delay", [0.01, 0.02])
+def test_a_transfer_whose_source_leaves_just_then_leaves_nobody_in_silence(
+    *,
+    lost: str,
+    delay: float,
+    network: Network,
+    a_caller: Callers,
+    anna: Agent,
+    outside: Phone,
+    desk: Desk,
+):
+    caller = a_caller.waits()
+    anna.picks_up(caller)
+    anna.parks()
+    call = anna.calls_the_outside(outside)
+    which = anna.phone.is_up() if lost == "leg" else call["id"]
+    network.outbound.of(which)[0].reset()
+    network.outbound.of(which, 0)
+    asked = Pending(lambda: anna.asks("transfer", caller))
+    time.sleep(delay)
+    desk.switch.api(f"uuid_kill {caller.id}")
+    asked.answer()
+    speaks_or_is_over(anna, call["id"])
 
 
 def test_a_park_whose_reply_is_cut_has_a_defined_end(

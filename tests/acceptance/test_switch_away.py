@@ -115,6 +115,41 @@ def test_a_pickup_as_freeswitch_freezes_is_504_and_rings_nobody_afterwards(
     anna.speaks_with(caller)
 
 
+def test_a_hangup_is_not_done_before_freeswitch_has_done_it(
+    a_caller: Callers, anna: Agent, desk: Desk, app: App, troubled: Switch
+):
+    """After a crash the conversation has no connection that could tell."""
+    caller = a_caller.waits()
+    anna.picks_up(caller)
+    desk.is_on_record()
+    app.kill()
+    app.start()
+    anna.speaks_with(desk.sees(caller, "speaking"))
+    troubled.freeze()
+    in_time(anna.asks("hangup"), 504)
+    assert desk.sees(caller, "speaking")["assigned_to"] == "anna"
+    troubled.thaw()
+    is_ready(app)
+    desk.sees(caller, "hungup")
+    caller.is_cut_off()
+    anna.is_free()
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.02, 0.05])
+def test_a_callee_who_answers_as_freeswitch_freezes_is_spoken_with(
+    *, delay: float, anna: Agent, outside: Phone, desk: Desk, app: App, troubled: Switch
+):
+    outside.answers_after_ringing(0.5)
+    call = anna.dials("1142")
+    wait_until(lambda: desk.call(call), lambda seen: bool(seen and seen["answered_at"]))
+    time.sleep(delay)
+    troubled.freeze()
+    is_not_ready(app, "has not answered for 1 s")
+    troubled.thaw()
+    is_ready(app)
+    anna.speaks_with(desk.sees(call, "speaking"))
+
+
 def test_an_originate_as_freeswitch_freezes_is_504_and_nobody_is_dialled_afterwards(
     anna: Agent, outside: Phone, desk: Desk, app: App, troubled: Switch
 ):
