@@ -142,7 +142,7 @@ def transferred_alone(patch: pytest.MonkeyPatch) -> None:
 
 def sent_on_to_nowhere(patch: pytest.MonkeyPatch) -> None:
     """Who was queued for too long has left the queue on record, and is not told to go."""
-    patch.setattr(Forgotten, "_commands", lambda *_: [commands.api_hostname()])
+    patch.setattr(Forgotten, "_command", lambda *_: commands.api_hostname())
     patch.setattr(Context, "dismiss", lambda *_: None)
 
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -256,9 +257,13 @@ class Story:
     def a_caller_hangs_up(self) -> None:
         alive = [channel for channel in self._callers.values() if not channel.down]
         if alive:
-            channel = self.rng.choice(alive)
-            self.excuse(channel.uuid, "hangs up")
-            self._excuse_the_destination(channel.uuid)
+            self._hangs_up(self.rng.choice(alive).uuid)
+
+    def _hangs_up(self, uuid: str) -> None:
+        channel = self._callers.get(uuid)
+        if channel is not None and not channel.down:
+            self.excuse(uuid, "hangs up")
+            self._excuse_the_destination(uuid)
             self.world.do(lambda: hang_up(channel))
 
     def _excuse_the_destination(self, source: str) -> None:
@@ -308,6 +313,26 @@ class Story:
             self._ask(who, "call/park")
         else:
             self._ask(who, "call/hangup", call_id=current.id)
+
+    def a_transfer_is_torn(self) -> None:
+        """Something happens within milliseconds of it."""
+        ready = [(agent.id, held) for agent in AGENTS if (held := self._consulting(agent.id))]
+        if not ready:
+            return
+        who, held = self.rng.choice(ready)
+        source = self.rng.choice(held)
+        self._ask(who, "call/transfer", source=source)
+        for _ in range(self.rng.randrange(40)):
+            self.world.step()
+        leaves = partial(self._hangs_up, source)
+        tears = (leaves, self.the_app_is_killed, self.a_connection_breaks, self.the_switch_stalls)
+        self.rng.choice(tears)()
+
+    def _consulting(self, who: str) -> list[str]:
+        """Her calls on hold, while she speaks with somebody she has dialled."""
+        mine = [call for call in self._calls() if call.assigned_to == who]
+        speaks = any(call.state is State.SPEAKING and not call.inbound for call in mine)
+        return [call.id for call in mine if call.state is State.PARKED] if speaks else []
 
     def an_agent_does_anything(self) -> None:
         """Sense or nonsense."""
@@ -613,6 +638,7 @@ DEEDS: dict[str, int] = {
     "a_caller_hangs_up": 5,
     "an_agent_works": 30,
     "an_agent_does_anything": 10,
+    "a_transfer_is_torn": 6,
     "an_agent_pauses": 1,
     "a_phone_is_set": 5,
     "a_phone_is_hung_up": 3,
