@@ -6,10 +6,12 @@ later, with ``socket_resume=true``, would throw the caller out of the new one (f
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
 from fsapp.calls.guard import may_park
-from fsapp.calls.refusals import nothing_to_park
+from fsapp.calls.refusals import Refusal, nothing_to_park
 from fsapp.desk.board import LiveCall, Request, Turn
 from fsapp.desk.context import RETURN_POINT
 from fsapp.desk.parts import Parts
@@ -30,6 +32,8 @@ class Park(Verbs):
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts.context)
         self._endings = parts.endings
+        self._bridges = parts.bridges
+        self._legs = parts.legs
 
     def park(self, agent: Agent, call_id: str | None) -> Call:
         """Her current call, or the named own one; returns it as parked."""
@@ -44,8 +48,28 @@ class Park(Verbs):
                 request = live.request or self._start(turn, agent, live)
         self._wait(request, self._context.options.switch_timeout)
         call = live.call
-        self._commit(live.written, live)
+        try:
+            self._commit(live.written, live)
+        except Refusal as refusal:
+            self._undo(agent, live)
+            refusal.call = live.call.document()
+            raise
         return call
+
+    def _undo(self, agent: Agent, live: LiveCall) -> None:
+        """What could not be put on record is taken back: the two speak with each other again, or,
+        her leg being gone, the caller stays on hold, as the answer then shows."""
+        request = Request("call/unpark", agent, live.call.id)
+        with self._board.turn() as turn:
+            leg = self._legs.usable(self._board.status(agent))
+            idle = live.request is None and self._board.current(agent.id) is None
+            hers = live.call.state is State.PARKED and live.call.assigned_to == agent.id
+            if leg is None or not (idle and hers):
+                return
+            self._begin(request, live)
+            self._bridges.start(turn, live, leg)
+        with suppress(Refusal):
+            self._wait(request, self._context.options.switch_timeout)
 
     def _may_park(self, agent: Agent, call_id: str | None) -> LiveCall:
         live = self._choose(agent, call_id)

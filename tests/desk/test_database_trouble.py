@@ -9,7 +9,7 @@ import pytest
 
 from fsapp.calls.call import State
 from fsapp.desk import pickup
-from tests.desk.fakes import ANN, CALLER, OPTIONS, Rig, wait_until
+from tests.desk.fakes import ANN, CALLER, OPTIONS, Asked, Rig, wait_until
 
 OPTIONS_HERE = replace(OPTIONS, database_timeout=0.05)
 
@@ -162,6 +162,41 @@ def test_a_call_on_hold_stays_on_hold(rig: Rig, verb: str) -> None:
     rig.database.hold()
     refused(rig, verb, call_id=CALLER)
     assert line.heard("uuid_bridge") == 0
+    rig.database.let_go()
+    assert rig.place() == "ann parked"
+    rig.check()
+
+
+def parked_off_the_record(rig: Rig) -> tuple[Asked, str]:
+    """FreeSWITCH has put her on hold, and the database does not take it in time."""
+    rig.connects(CALLER)
+    leg = rig.talk()
+    asked, old = rig.ask(ANN, "call/park", call_id=CALLER), rig.lines[CALLER]
+    old.expect(f"uuid_transfer {CALLER} fsapp_return")
+    rig.database.hold()
+    rig.returns()
+    rig.parks(leg)
+    return asked, leg
+
+
+def test_a_park_that_could_not_be_recorded_is_undone(rig: Rig) -> None:
+    asked, leg = parked_off_the_record(rig)
+    rig.lines[CALLER].answer(f"uuid_bridge {CALLER} {leg}")
+    rig.bridged(CALLER, leg)
+    refusal = asked.refusal()
+    assert (refusal.http, refusal.call["state"]) == (503, "speaking")
+    rig.database.let_go()
+    assert rig.place() == "ann speaking"
+    assert told(rig)[-3:] == ["call_park", "call_unpark", "call_pickup"]
+    rig.check()
+
+
+def test_one_whose_leg_is_gone_by_then_stays_on_hold_and_the_answer_says_so(rig: Rig) -> None:
+    asked, leg = parked_off_the_record(rig)
+    rig.lines[CALLER].expect(f"uuid_bridge {CALLER} {leg}")
+    rig.hangs_up(leg)
+    refusal = asked.refusal()
+    assert (refusal.http, refusal.call["state"]) == (503, "parked")
     rig.database.let_go()
     assert rig.place() == "ann parked"
     rig.check()
