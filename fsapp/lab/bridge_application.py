@@ -1,6 +1,7 @@
 """The ``bridge`` application: dial, let the caller hear ringing, bridge when answered.
 
-Source: the recording originate-with-ringback and mod_dptools' documentation.
+Source: the recording originate-with-ringback, mod_dptools' documentation and, for what follows a
+failure, switch_channel.c of 1.10.12.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from fsapp.lab.applications import application
 from fsapp.lab.bridging import bridge
 from fsapp.lab.channels import Channel
 from fsapp.lab.originate import Failure, dial
+from fsapp.lab.states import ChannelState, Flag
 from fsapp.lab.variables import truthy
 
 __all__ = ["bridge_application"]
 
 _STATUS = {"USER_BUSY": "BUSY", "NO_ANSWER": "NOANSWER", "ORIGINATOR_CANCEL": "CANCEL"}
+_GOES_ON = ("NO_ANSWER", "NO_USER_RESPONSE", "ORIGINATOR_CANCEL")
 _DEFAULT_TIMEOUT = 60.0
 
 
@@ -53,10 +56,14 @@ def _reached(channel: Channel, leg: Channel) -> None:
 
 
 def _failed(channel: Channel, cause: str) -> None:
-    """The dialplan goes on only when ``continue_on_fail`` says so."""
+    """The dialplan goes on when ``continue_on_fail`` says so; without that variable, too, when
+    nobody has answered or the dialling was given up (``switch_channel_handle_cause``). A caller who
+    was sent elsewhere meanwhile is left alone."""
     channel.variables.set("originate_disposition", cause)
     channel.variables.set("originate_failed_cause", cause)
     channel.variables.set("DIALSTATUS", _STATUS.get(cause, cause))
     wanted = channel.variables.get("continue_on_fail") or ""
-    if not truthy(wanted) and cause not in wanted.split(","):
+    goes_on = truthy(wanted) or cause in (wanted.split(",") if wanted else _GOES_ON)
+    elsewhere = Flag.TRANSFER in channel.flags or channel.state is ChannelState.CS_ROUTING
+    if not (goes_on or elsewhere):
         channel.hangup(cause)

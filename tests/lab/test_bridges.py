@@ -293,3 +293,33 @@ def test_what_is_sent_to_a_bridged_leg_is_carried_out(desk: Desk) -> None:
     own.event("CHANNEL_EXECUTE_COMPLETE", Application="set")
     assert own.api(f"uuid_getvar {uuid} spoken") == "to"
     assert caller.hears() == uuid
+
+
+# -- the bridge application -----------------------------------------------------------------
+
+
+def test_who_is_sent_elsewhere_while_a_phone_rings_for_her_goes_there(desk: Desk) -> None:
+    caller, wire = desk.caller()
+    phone = desk.lab.phone("1101")
+    phone.silent()
+    wire.api(f"uuid_transfer {caller.uuid} 'bridge:user/1101' inline")
+    phone.wait_ringing()
+    wire.api(f"uuid_transfer {caller.uuid} 'sleep:60000' inline")
+    caller.wait_until("sleep")
+    phone.wait_down()
+
+
+def test_she_goes_on_when_nobody_answers(desk: Desk) -> None:
+    """Without ``continue_on_fail`` (``switch_channel_handle_cause``)."""
+    caller, wire = desk.caller()
+    desk.lab.phone("1101").silent()
+    rings = "set:call_timeout=1,bridge:user/1101"
+    wire.api(f"uuid_transfer {caller.uuid} '{rings},sleep:60000' inline")
+    caller.wait_until("sleep")
+
+
+def test_and_has_ended_when_the_phone_is_busy(desk: Desk) -> None:
+    caller, wire = desk.caller()
+    desk.lab.phone("1101").busy()
+    wire.api(f"uuid_transfer {caller.uuid} 'bridge:user/1101,sleep:60000' inline")
+    assert caller.wait_ended() == "USER_BUSY"
