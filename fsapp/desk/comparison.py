@@ -49,6 +49,10 @@ COMES_BACK = (State.CREATED, State.QUEUED, State.TRANSFERRING, State.PARKED, Sta
 """Calls in these states stand in the dialplan's loop when nobody is joined with them."""
 
 
+_BEFORE_OVERFLOW = (State.QUEUED, State.TRANSFERRING)
+"""What the row of a caller may still say who was sent on: a pickup came to nothing before."""
+
+
 class Look(Enum):
     """Which look it is, and so what it may conclude."""
 
@@ -151,7 +155,9 @@ class Comparison:
     def _of_call(self, live: LiveCall, channel: Channel) -> None:
         live.answered = live.answered or channel.answered
         other = self._partner(channel)
-        if live.call.state is State.QUEUED and was_sent_on(channel):
+        if live.call.state in _BEFORE_OVERFLOW and was_sent_on(channel) and not _under_way(live):
+            if live.call.state is State.TRANSFERRING:
+                self._board.happen(self._turn, live, Happening.RELEASE)
             self._board.happen(self._turn, live, Happening.OVERFLOW)
             self._found["sent on, and not on record so"] += 1
         elif other is None:

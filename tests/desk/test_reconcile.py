@@ -527,6 +527,17 @@ def test_who_was_led_elsewhere_from_her_conversation_is_left_there(rig: Rig) -> 
     assert rig.control.heard(f"uuid_transfer {callee}") == 0
 
 
+def test_who_was_sent_on_after_a_pickup_of_which_the_record_knows_more(rig: Rig) -> None:
+    """The claim is on record; that its phone did not answer, and the overflow, are not."""
+    claimed(rig)
+    rig.crashes()
+    rig.sees(customer("voicemail", fsapp_state="", socket_resume="false"))
+    assert rig.place() == "nobody transferred"
+    rig.clock.advance(30)
+    assert rig.control.heard("uuid_transfer") == 0
+    rig.check()
+
+
 @pytest.mark.parametrize("partner", ["", "voicemail"])
 def test_who_was_sent_on_and_is_not_on_record_so_stays_where_she_is(
     rig: Rig, said: Said, partner: str
