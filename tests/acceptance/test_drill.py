@@ -24,7 +24,7 @@ def test_nobody_is_lost_while_the_app_is_killed_again_and_again(alone: Switch, t
 
 
 def test_each_harm_is_counted(alone: Switch, tmp_path: Path):
-    plan = Plan(callers=5, agents=4, every=60, seconds=2, harms=tuple(HARMS), patience=2)
+    plan = Plan(callers=5, agents=4, every=60, seconds=2, harms=tuple(HARMS), patience=2, silence=2)
     outcome = drill(alone, tmp_path, plan)
     assert list(outcome.harmed) == list(HARMS)
     assert not outcome.unnoticed(), f"{outcome.unnoticed()}\n{outcome.table()}"

@@ -37,6 +37,8 @@ class Harms:
     staff: list[Worker]
     phones: dict[str, PhoneLine]
     database: Path
+    silence: float
+    """How long silence has to last to be counted, in seconds."""
 
     def do(self, harm: str) -> Counted:
         """Does it; the agents it takes part in are free before."""
@@ -214,6 +216,17 @@ def an_agent_cannot_work(harms: Harms) -> Counted:
     return "agents stuck", worker.name
 
 
+def a_caller_hears_nothing(harms: Harms) -> Counted:
+    """Sent where nothing is played, again and again: fsapp fetches her."""
+    call = harms.waiting()
+    until = time.monotonic() + harms.silence + 2
+    while time.monotonic() < until:
+        nowhere = "'set:socket_resume=false,sleep:60000' inline"
+        harms.switch.api(f"uuid_transfer {call} {nowhere}")
+        time.sleep(0.5)
+    return "customers in silence", call
+
+
 HARMS: dict[str, Callable[[Harms], Counted]] = {
     harm.__name__: harm
     for harm in (
@@ -230,6 +243,7 @@ HARMS: dict[str, Callable[[Harms], Counted]] = {
         a_number_is_dialled_that_nobody_asked_for,
         a_callee_stays_behind,
         an_agents_phone_stays_up,
+        a_caller_hears_nothing,
         an_agent_cannot_work,
     )
 }

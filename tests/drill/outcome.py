@@ -16,6 +16,9 @@ class Plan:
     harms: tuple[str, ...] = ()
     patience: float = 20.0
     """How long it may take at the end until all is as it was."""
+    silence: float = 8.0
+    """How long a customer may hear nothing: fsapp takes five seconds to be sure that nobody is
+    about to speak with her, and may be killed meanwhile."""
 
 
 @dataclass
@@ -29,6 +32,7 @@ class Outcome:
     stuck: list[str]
     left_over: list[str]
     strange: list[str]
+    silent: list[str]
     kills: int = 0
     figures: dict[str, object] = field(default_factory=dict)
     harmed: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -43,6 +47,7 @@ class Outcome:
             "numbers dialled unaccounted for": self.unaccounted,
             "agents stuck": self.stuck,
             "channels left over": self.left_over,
+            "customers in silence": self.silent,
             "answers no table knows": self.strange,
         }
 

@@ -16,6 +16,7 @@ from tests.acceptance.wait import wait_until
 
 from .harms import HARMS, Harms, free
 from .ledger import Ledger
+from .listener import Listener
 from .outcome import Outcome, Plan
 from .people import OUTSIDE, Crowd, Worker
 from .stage import FIRST_PHONE, WATCHER, Killer, make_app
@@ -54,6 +55,7 @@ class _Drill:
             for seed, (name, token) in enumerate(tokens.items())
             if name != WATCHER
         ]
+        self.listener = Listener(switch, self._on_the_line, plan.silence)
         self.killer = Killer(self.app, self.ledger, plan.every)
         self.phones = {
             worker.name: switch.phone(str(FIRST_PHONE + place))
@@ -72,14 +74,24 @@ class _Drill:
         for worker in self.workers:
             worker.start()
         self.killer.start()
+        self.listener.start()
         time.sleep(self.plan.seconds / 2)
         self._harm()
         time.sleep(self.plan.seconds / 2)
         return self._finish()
 
+    def _on_the_line(self) -> set[str]:
+        return customers(self.ledger, self.witness) & {*self.witness.alive()}
+
     def _harm(self) -> None:
         harms = Harms(
-            self.switch, self.witness, self.crowd, self.workers, self.phones, self.app.database
+            switch=self.switch,
+            witness=self.witness,
+            crowd=self.crowd,
+            staff=self.workers,
+            phones=self.phones,
+            database=self.app.database,
+            silence=self.plan.silence,
         )
         for harm in self.plan.harms:
             self.harmed[harm] = harms.do(harm)
@@ -96,6 +108,7 @@ class _Drill:
         dropped = callers_dropped(self.ledger, self.witness)
         cut = conversations_cut(self.ledger, self.witness)
         stuck += self._still_work()
+        silent = self.listener.stop()
         self._everybody_leaves()
         stuck += [why for one in self.workers for why in self._not_idle(one)]
         return Outcome(
@@ -106,6 +119,7 @@ class _Drill:
             stuck=stuck,
             left_over=self._left_over(),
             strange=self.ledger.strange,
+            silent=silent,
             kills=self.killer.kills,
             figures=self._figures(),
             harmed=self.harmed,

@@ -9,7 +9,7 @@ from .harms import HARMS
 from .outcome import Outcome
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "drill.md"
-COUNTS = ("dropped", "cut", "lost", "unaccounted", "stuck", "left_over", "strange")
+COUNTS = ("dropped", "cut", "lost", "unaccounted", "stuck", "left_over", "silent", "strange")
 
 
 def outcome(**found: Any) -> Outcome:
