@@ -144,7 +144,7 @@ class Arrivals:
         if live.connection is not None:
             live.connection.superseded = True
             live.superseded.append(live.connection)
-        live.connection, live.alone_since = connection, None
+        live.connection, live.alone_since, live.apart_since = connection, None, None
         connection.call = live.call.id
         self._fetches.arrived(live, channel)
         self._music.stopped(live)
@@ -217,13 +217,14 @@ class Arrivals:
             with self._board.turn() as later:
                 if reply.lost or live.leg is not leg or live.bridging is not None:
                     return
-                if reply.text == "true":
+                if reply.text in ("", "_undef_"):
                     leg.phase = LegPhase.IDLE
                     self._endings.settle(later, live)
                 else:
                     self._legs.gone(later, leg, cause)
 
-        turn.post(connection, commands.api_exists(leg.uuid), on_reply=told)
+        # uuid_exists would also say true of a channel that is just ending.
+        turn.post(connection, commands.api_get(leg.uuid, "hangup_cause"), on_reply=told)
 
     def _back_from_conversation(self, turn: Turn, live: LiveCall) -> None:
         request = live.request

@@ -27,6 +27,9 @@ __all__ = ["Bridges", "conversation_variables", "waiting_variables"]
 
 log = logging.getLogger(__name__)
 
+_JOINING = ("call/pickup", "call/unpark", "call/recall")
+"""Requests that are done once call and leg are joined."""
+
 ATTEMPTS = 3
 """How often a callee who has answered is joined with her agent before she is given up."""
 
@@ -128,7 +131,8 @@ class Bridges:
             self._board.happen(turn, live, Happening.BRIDGE, channel=leg.uuid)
         self._close_superseded(turn, live)
         self._board.status(leg.agent).lost_destination = False
-        self._board.finish(turn, live.request)
+        if live.request is not None and live.request.verb in _JOINING:
+            self._board.finish(turn, live.request)
 
     def _close_superseded(self, turn: Turn, live: LiveCall) -> None:
         """Only now, while ``socket_resume`` is false, is closing them harmless."""
@@ -196,32 +200,34 @@ class Bridges:
             if live.bridging is leg and reply.text == "true":
                 self.failed(turn, live, leg, "NORMAL_TEMPORARY_FAILURE")
 
-    def _overdue(self, live: LiveCall, leg: Leg, attempt: int) -> None:
+    def _overdue(self, live: LiveCall, leg: Leg, attempt: int, *, last: bool = False) -> None:
         with self._board.turn() as turn:
             if live.bridging is not leg or live.attempt != attempt or not live.call.live:
                 return
             log.warning("no bridge with %s in time", leg.uuid, extra=about(live))
-            if live.call.state is State.RINGING and live.connection is not None:
-                self._ask_bond(turn, live, leg)
+            way = self._context.way_to(live)
+            unheard = live.connection is None or live.call.state is State.RINGING
+            if way is not None and unheard:
+                told = lambda reply: self._bonded(live, leg, attempt, reply, last=last)  # noqa: E731
+                turn.post(way, commands.api_get(live.call.id, "signal_bond"), on_reply=told)
             else:
                 self.failed(turn, live, leg, UNHEARD)
 
-    def _ask_bond(self, turn: Turn, live: LiveCall, leg: Leg) -> None:
-        """Nobody's request waits, and who has been dialled and has answered is not hung up on
-        because FreeSWITCH is slow: it answers after it has joined them, or has not."""
-        attempt = live.attempt
-
-        def told(reply: Reply) -> None:
-            with self._board.turn() as later:
-                if live.bridging is not leg or live.attempt != attempt or reply.lost:
-                    return
-                if reply.text == leg.uuid:
-                    self.done(later, live, leg.uuid)
-                elif attempt < ATTEMPTS:
-                    self.start(later, live, leg)
-                else:
-                    self.failed(later, live, leg, UNHEARD)
-
-        assert live.connection is not None
-        ask = commands.api_get(live.call.id, "signal_bond")
-        turn.post(live.connection, ask, on_reply=told)
+    def _bonded(self, live: LiveCall, leg: Leg, attempt: int, reply: Reply, *, last: bool) -> None:
+        """Word of the bridge may be lost with her connection, and a callee who has answered is not
+        hung up on because FreeSWITCH is slow. Its command sets the bond at once, the bridge comes
+        after (switch_ivr_bridge.c): while she has a connection it is waited for once more."""
+        with self._board.turn() as turn:
+            if live.bridging is not leg or live.attempt != attempt:
+                return
+            bond = reply.text == leg.uuid
+            if bond and live.connection is None:
+                self.done(turn, live, leg.uuid)
+            elif reply.lost or (bond and not last):
+                limit = self._context.options.switch_timeout
+                again = lambda: self._overdue(live, leg, attempt, last=not reply.lost)  # noqa: E731
+                self._board.clock.later(limit, again)
+            elif attempt < ATTEMPTS and live.call.state is State.RINGING:
+                self.start(turn, live, leg)
+            else:
+                self.failed(turn, live, leg, UNHEARD)

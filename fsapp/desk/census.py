@@ -50,6 +50,7 @@ class Census:
         self._endings = endings
         self._reconciliation = reconciliation
         self._due = False
+        self._looks = False
 
     def connection_lost(self, connection: Connection) -> None:
         """A connection has ended; whoever stood on it stands alone now. In a turn."""
@@ -58,13 +59,25 @@ class Census:
             item.connection, item.alone_since = None, self._board.clock.now()
             self.schedule(SOON_SECONDS)
             if isinstance(item, LiveCall) and (item.bridging or item.partner):
-                self._board.clock.later(SOON_SECONDS, self._reconciliation.look_at_once)
+                self._look_soon()
         for leg in self._board.legs.values():
             if leg.way is connection and leg.phase is LegPhase.RINGING:
                 # What comes of ringing its phone would have been told here.
                 leg.alone_since = self._board.clock.now()
                 self.schedule(SOON_SECONDS)
                 self._expect_switch(leg)
+
+    def _look_soon(self) -> None:
+        """Once for all whose connections break together; in a turn."""
+
+        def look() -> None:
+            with self._board.turn():
+                self._looks = False
+            self._reconciliation.look_at_once()
+
+        if not self._looks:
+            self._looks = True
+            self._board.clock.later(SOON_SECONDS, look)
 
     def _expect_switch(self, leg: Leg) -> None:
         """Who waits for this phone waits in vain if FreeSWITCH cannot even be asked about it."""

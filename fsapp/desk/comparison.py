@@ -122,6 +122,9 @@ class Comparison:
     def _release_again(self) -> None:
         """Legs that were to be hung up while FreeSWITCH could not be told."""
         if self._look is Look.WHOLE:
+            for live in list(self._board.calls.values()):
+                if live.ending and live.connection is None and live.call.id in self._seen:
+                    self._endings.end(self._turn, live)
             for leg in list(self._board.legs.values()):
                 if leg.unwanted and leg.uuid in self._seen:
                     self._legs.release(self._turn, leg)
@@ -304,6 +307,8 @@ class Comparison:
             self._found["pickups undone"] += 1
         if call.state is State.RINGING and not channel.answered:
             self._found["still ringing"] += 1
+        elif live.alone_since is None or (live.bridging is not None and live.told):
+            return  # on her way by herself, just answered; or just being joined
         elif call.state in COMES_BACK and self._look is not Look.FIRST and self._may_fetch(live):
             self._fetches.fetch(self._turn, live, self._control)
             self._found["fetched"] += 1

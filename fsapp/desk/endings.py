@@ -132,7 +132,12 @@ class Endings:
             self._back_to_queue(turn, live)
         elif leg is not None and leg.phase is LegPhase.IDLE and live.bridging is None:
             # Both are there: a transfer that came to nothing has pulled them apart.
-            self._bridges.start(turn, live, leg)
+            control = self._context.control.connection
+            if not live.restored or live.connection is not None:
+                self._bridges.start(turn, live, leg)
+            elif control is not None and not live.away:
+                # Or a park that only her channel knows of: she is asked (arrivals.py).
+                self._fetches.fetch(turn, live, control)
 
     def conversation_lost(self, turn: Turn, live: LiveCall, cause: str) -> None:
         """The agent's leg is gone from a conversation: by her hand, or by accident."""

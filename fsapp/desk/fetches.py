@@ -55,11 +55,14 @@ class Fetches:
     def arrived(self, live: LiveCall, channel: Channel) -> None:
         """She has a new connection: is it the one she was sent for, or does another follow?"""
         if live.mark in ("", channel.variables.get(MARK)):
-            live.mark = ""
+            live.mark, live.fetched = "", 0.0
         live.away = bool(live.mark)
 
     def _replied(self, live: LiveCall, mark: str, reply: Reply) -> None:
         if reply.refused and not reply.lost:
+            with self._board.turn():
+                if live.mark == mark:
+                    live.fetched = 0.0
             self._over(live, mark)
 
     def _over(self, live: LiveCall, mark: str) -> None:

@@ -61,8 +61,10 @@ class Park(Verbs):
         her leg being gone, the caller stays on hold, as the answer then shows."""
         request = Request("call/unpark", agent, live.call.id)
         with self._board.turn() as turn:
-            leg = self._legs.usable(self._board.status(agent))
-            idle = live.request is None and self._board.current(agent.id) is None
+            status = self._board.status(agent)
+            leg = self._legs.usable(status)
+            free = status.request is None and self._board.current(agent.id) is None
+            idle = free and live.request is None
             hers = live.call.state is State.PARKED and live.call.assigned_to == agent.id
             if leg is None or not (idle and hers):
                 return
@@ -90,15 +92,22 @@ class Park(Verbs):
         live.request = request
         turn.agents.add(agent.id)
         wait = live.joined + YOUNG_SECONDS - self._board.clock.now()
-        if wait > 0:
-            self._board.clock.later(wait, lambda: self._send_later(live, request))
+        if wait > 0 or live.bridging is not None:
+            later = lambda: self._send_later(live, request)  # noqa: E731
+            self._board.clock.later(max(wait, YOUNG_SECONDS), later)
         else:
             self._send(turn, live)
         return request
 
     def _send_later(self, live: LiveCall, request: Request) -> None:
         with self._board.turn() as turn:
-            if live.request is request and live.call.state is State.SPEAKING:
+            if live.request is not request or live.call.state is not State.SPEAKING:
+                return
+            wait = live.joined + YOUNG_SECONDS - self._board.clock.now()
+            if live.bridging is not None or wait > 0:
+                later = lambda: self._send_later(live, request)  # noqa: E731
+                self._board.clock.later(max(wait, YOUNG_SECONDS), later)
+            else:
                 self._send(turn, live)
 
     def _send(self, turn: Turn, live: LiveCall) -> None:

@@ -31,6 +31,9 @@ class Transfer(Verbs):
             source, destination = self._both(agent, source_id)
             self._context.require_switch(source)
             way = self._its_own(source)
+            if destination.bridging is not None:
+                why = f"{destination.call.id} is just being joined with its agent"
+                raise dependency_unavailable(why, destination.call.document())
             request = Request("call/transfer", agent, source_id)
             self._transfers.start(turn, request, source, destination, way=way)
         self._wait(request, 2 * self._context.options.switch_timeout)

@@ -131,6 +131,7 @@ def test_a_reply_lost_and_nobody_coming_back_is_given_up(rig: Rig) -> None:
     asked, line, leg = being_joined(rig)
     rig.lost(line)
     rig.clock.advance(OPTIONS.switch_timeout)
+    rig.control.answer(f"uuid_getvar {CALLER} signal_bond", "-ERR No such channel!")
     assert asked.refusal().http == 504
     rig.hangs_up(leg)
     rig.clock.advance(3)

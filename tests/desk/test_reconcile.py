@@ -232,7 +232,7 @@ def test_what_ended_the_conversation_is_read_from_the_channel(
     rig.crashes()
     line = rig.connects(CALLER, "fsapp_return", {"last_bridge_hangup_cause": cause})
     if cause:
-        line.answer(f"uuid_exists {own}", "false")
+        line.answer(f"uuid_getvar {own} hangup_cause", "-ERR No such channel!")
     rig.clock.advance(2.5)
     assert rig.place() == place
     if cause == "NORMAL_CLEARING":

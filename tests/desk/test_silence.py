@@ -157,7 +157,7 @@ def test_who_comes_back_by_herself_speaks_on_with_the_leg_that_is_up(rig: Rig, f
     line = rig.connects(callee, "fsapp_return", back)
     if first == "she":
         rig.sees(*there)
-    line.answer(f"uuid_exists {own}", "true")
+    line.answer(f"uuid_getvar {own} hangup_cause", "_undef_")
     line.answer(f"uuid_bridge {callee} {own}")
     rig.bridged(callee, own)
     assert rig.place(callee) == "ann speaking"

@@ -65,10 +65,35 @@ def answered(rig: Rig) -> tuple[str, str]:
 def test_a_callee_whom_freeswitch_joined_slowly_speaks(rig: Rig) -> None:
     uuid, own = answered(rig)
     rig.lines[uuid].answer(f"uuid_getvar {uuid} signal_bond", own)
-    assert rig.place(uuid) == "ann speaking"
+    assert rig.place(uuid) == "ann ringing", "the command has been taken; they are not joined yet"
     rig.bridged(uuid, own)
+    assert rig.place(uuid) == "ann speaking"
     assert sent(rig, f"uuid_kill {uuid}") == 0
     rig.check()
+
+
+def test_one_whom_it_was_to_join_and_never_did_is_joined_anew(rig: Rig) -> None:
+    uuid, own = answered(rig)
+    line = rig.lines[uuid]
+    for _ in range(2):
+        line.answer(f"uuid_getvar {uuid} signal_bond", own)
+        rig.clock.advance(OPTIONS.switch_timeout)
+    assert line.heard(f"uuid_bridge {uuid} {own}") == 2
+    rig.bridged(uuid, own)
+    assert rig.place(uuid) == "ann speaking"
+    rig.check()
+
+
+def test_a_callee_joined_after_her_connection_broke_speaks(rig: Rig) -> None:
+    """Only looked at before that: FreeSWITCH is asked once more when it is overdue."""
+    uuid, own = rig.dial()
+    line = rig.connects(uuid, "fsapp_return", {"fsapp_call": uuid})
+    line.expect(f"uuid_bridge {uuid} {own}")
+    rig.lost(line)
+    rig.clock.advance(OPTIONS.switch_timeout)
+    rig.control.answer(f"uuid_getvar {uuid} signal_bond", own)
+    assert rig.place(uuid) == "ann speaking"
+    assert sent(rig, f"uuid_kill {uuid}") == 0
 
 
 def test_one_whom_it_did_not_join_is_joined_anew(rig: Rig) -> None:
