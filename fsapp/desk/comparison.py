@@ -108,7 +108,8 @@ class Comparison:
             live = self._board.calls.get(channel.uuid)
             if live is not None and live.connection is None and not live.ending:
                 self._of_call(live, channel)
-        self._release_again()
+        if self._look is Look.WHOLE:
+            self._end_again()
         for channel in ours:
             if channel.variables.get("fsapp_agent") and channel.uuid not in self._board.legs:
                 self._of_leg(channel)
@@ -119,15 +120,14 @@ class Comparison:
             looked.set_result(None)
         self._say()
 
-    def _release_again(self) -> None:
-        """Legs that were to be hung up while FreeSWITCH could not be told."""
-        if self._look is Look.WHOLE:
-            for live in list(self._board.calls.values()):
-                if live.ending and live.connection is None and live.call.id in self._seen:
-                    self._endings.end(self._turn, live)
-            for leg in list(self._board.legs.values()):
-                if leg.unwanted and leg.uuid in self._seen:
-                    self._legs.release(self._turn, leg)
+    def _end_again(self) -> None:
+        """Calls and legs that were to be hung up while FreeSWITCH could not be told."""
+        for live in list(self._board.calls.values()):
+            if live.ending and live.connection is None and live.call.id in self._seen:
+                self._endings.end(self._turn, live)
+        for leg in list(self._board.legs.values()):
+            if leg.unwanted and leg.uuid in self._seen:
+                self._legs.release(self._turn, leg)
 
     def _is_ours(self, channel: Channel) -> bool:
         if channel.uuid in self._board.calls or channel.uuid in self._board.legs:

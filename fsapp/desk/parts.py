@@ -40,11 +40,12 @@ class Parts:
             music=self.music,
             fetches=self.fetches,
         )
-        self.reconciliation = Reconciliation(context, self.legs, self.endings, self.fetches)
+        self.reconciliation = Reconciliation(
+            context, self.legs, self.endings, self.fetches, self.joined
+        )
         self.census = Census(context, self.legs, self.endings, self.reconciliation)
         self.forgotten = Forgotten(context, self.bridges, self.music)
         self.endings.transfer_broken = self.transfers.broken
-        self.reconciliation.joined = self.joined
         self.legs.ready = self._phone_answered
         self.legs.back = self._leg_is_back
         self.legs.silent = self.endings.silent = lambda: self.census.schedule(SOON_SECONDS)

@@ -31,9 +31,17 @@ COMPLETE_SECONDS = 0.3
 
 
 class Reconciliation:
-    """Looks at FreeSWITCH's channels over the control connection."""
+    """Looks at FreeSWITCH's channels over the control connection. ``joined``: told whom a call that
+    is just being joined is joined with already."""
 
-    def __init__(self, context: Context, legs: Legs, endings: Endings, fetches: Fetches) -> None:
+    def __init__(
+        self,
+        context: Context,
+        legs: Legs,
+        endings: Endings,
+        fetches: Fetches,
+        joined: Callable[[Turn, LiveCall, str], None],
+    ) -> None:
         self._context = context
         self._board: Board = context.board
         self._comparison = partial(
@@ -42,14 +50,10 @@ class Reconciliation:
             legs=legs,
             endings=endings,
             fetches=fetches,
-            joined=self._told_joined,
+            joined=joined,
             look_later=self._look_later,
         )
         self._looked = 0.0
-        self.joined: Callable[[Turn, LiveCall, str], None] = lambda _turn, _live, _other: None
-
-    def _told_joined(self, turn: Turn, live: LiveCall, other: str) -> None:
-        self.joined(turn, live, other)
 
     def schedule(self) -> None:
         """Looks at every channel there is: at once, and when the list of them is complete."""

@@ -29,6 +29,7 @@ __all__ = [
     "api_set",
     "api_show_channels",
     "api_transfer",
+    "api_transfer_marked",
     "api_transfer_to_socket",
     "auth",
     "bgapi_originate_to_extension",
