@@ -414,6 +414,10 @@ class Rig:
         marks = [found for text in sent for found in re.findall(pattern, text)]
         return marks[-1] if marks else ""
 
+    def sent(self, text: str) -> int:
+        """How many commands with this text there have been, on whatever connection."""
+        return sum(line.heard(text) for line in self.every)
+
     def returns(self, uuid: str = CALLER) -> FakeConnection:
         """A channel we know comes (back) from the dialplan on a new connection."""
         return self.connects(uuid, RETURN_POINT)

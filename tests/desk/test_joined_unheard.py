@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.desk.fakes import ANN, CALLER, Rig, channel
+from tests.desk.fakes import ANN, CALLER, Asked, Rig, channel
 
 SOON = 0.35
 
@@ -20,7 +20,8 @@ def leg(partner: str, uuid: str) -> dict[str, str]:
     return channel(uuid, partner, fsapp_agent="ann", fsapp_call=CALLER)
 
 
-def test_a_pickup_whose_bridge_nobody_told_of_is_done(rig: Rig) -> None:
+def broken(rig: Rig) -> tuple[Asked, str]:
+    """FreeSWITCH is told to join the caller with Ann's leg, and her connection breaks."""
     line = rig.connects(CALLER)
     asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
     own = rig.rings(line)
@@ -28,6 +29,11 @@ def test_a_pickup_whose_bridge_nobody_told_of_is_done(rig: Rig) -> None:
     line.expect(f"uuid_bridge {CALLER} {own}")
     rig.lost(line)
     rig.clock.advance(SOON)
+    return asked, own
+
+
+def test_a_pickup_whose_bridge_nobody_told_of_is_done(rig: Rig) -> None:
+    asked, own = broken(rig)
     rig._shows([customer(own), leg(CALLER, own)])
     assert asked.answer()["call"]["state"] == "speaking"
     assert rig.place() == "ann speaking"
@@ -37,13 +43,7 @@ def test_a_pickup_whose_bridge_nobody_told_of_is_done(rig: Rig) -> None:
 
 
 def test_a_bridge_that_has_not_come_is_not_taken_for_one(rig: Rig) -> None:
-    line = rig.connects(CALLER)
-    asked = rig.ask(ANN, "call/pickup", call_id=CALLER)
-    own = rig.rings(line)
-    rig.answers(own)
-    line.expect(f"uuid_bridge {CALLER} {own}")
-    rig.lost(line)
-    rig.clock.advance(SOON)
+    asked, own = broken(rig)
     rig._shows([customer(""), leg("", own)])
     assert not asked.over()
     line = rig.returns()

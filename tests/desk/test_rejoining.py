@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.desk.fakes import ANN, CALLER, OPTIONS, FakeConnection, Rig, channel, wait_until
-from tests.desk.test_silence import SPEAKS, consulted, customer, leg, looked_at, sent, spoken_to
+from tests.desk.test_silence import SPEAKS, consulted, customer, leg, looked_at, spoken_to
 
 
 @pytest.fixture
@@ -66,11 +66,11 @@ def test_a_park_that_is_undone_does_not_take_the_leg_of_an_unpark(rig: Rig) -> N
     rig.park(own, uuid="other")
     asked = rig.ask(ANN, "call/unpark", call_id=CALLER)
     rig.lines[CALLER].answer(f"uuid_bridge {CALLER} {own}")
-    before = sent(rig, f"uuid_bridge other {own}")
+    before = rig.sent(f"uuid_bridge other {own}")
     undoing = threading.Thread(target=rig.desk._park._undo, args=(ANN, rig.board.calls["other"]))
     undoing.start()
     undoing.join()
-    assert sent(rig, f"uuid_bridge other {own}") == before
+    assert rig.sent(f"uuid_bridge other {own}") == before
     rig.bridged(CALLER, own)
     asked.answer()
 
@@ -85,7 +85,7 @@ def test_a_callee_who_is_just_being_joined_is_not_fetched_out_of_it(rig: Rig) ->
     rig.switch_comes()
     there = channel(uuid, fsapp_call=uuid, **SPEAKS), leg(own)
     rig.sees(*there)
-    assert sent(rig, f"uuid_transfer {uuid}") == 0
+    assert rig.sent(f"uuid_transfer {uuid}") == 0
 
 
 def test_nor_is_one_who_has_just_answered_and_comes_by_herself(rig: Rig) -> None:
@@ -93,7 +93,7 @@ def test_nor_is_one_who_has_just_answered_and_comes_by_herself(rig: Rig) -> None
     rig.switch_goes()
     rig.switch_comes()
     rig.sees(channel(uuid, fsapp_call=uuid, fsapp_state="ringing", fsapp_owner="ann"), leg(own))
-    assert sent(rig, f"uuid_transfer {uuid}") == 0
+    assert rig.sent(f"uuid_transfer {uuid}") == 0
     line = rig.connects(uuid, "fsapp_return", {"fsapp_call": uuid})
     line.answer(f"uuid_bridge {uuid} {own}")
     rig.bridged(uuid, own)
@@ -107,11 +107,11 @@ def test_who_was_parked_just_before_the_crash_stays_on_hold(rig: Rig) -> None:
     rig.ask(ANN, "call/park")
     rig.lines[CALLER].expect(f"uuid_transfer {CALLER} fsapp_return")
     rig.crashes()
-    before = sent(rig, f"uuid_bridge {CALLER} {own}")
+    before = rig.sent(f"uuid_bridge {CALLER} {own}")
     rig.told_by_control(own, "CHANNEL_PARK", state="CS_PARK")
     on_hold = {"fsapp_state": "parked", "fsapp_owner": "ann", "fsapp_parked_at": "1700000000"}
     rig.connects(CALLER, "fsapp_return", {"fsapp_fetched": rig.mark(CALLER), **on_hold})
-    assert sent(rig, f"uuid_bridge {CALLER} {own}") == before
+    assert rig.sent(f"uuid_bridge {CALLER} {own}") == before
     assert rig.place() == "ann parked"
 
 
@@ -136,7 +136,7 @@ def test_who_had_come_and_lost_her_connection_is_fetched_again_soon(rig: Rig) ->
     rig.clock.advance(1)
     rig.lost(line)
     looked_at(rig, 9, customer())
-    assert sent(rig, f"uuid_transfer {CALLER}") == 2
+    assert rig.sent(f"uuid_transfer {CALLER}") == 2
 
 
 def test_so_is_one_whose_fetch_freeswitch_refused(rig: Rig) -> None:
@@ -145,7 +145,7 @@ def test_so_is_one_whose_fetch_freeswitch_refused(rig: Rig) -> None:
     rig.sees(customer())
     rig.control.answer(f"uuid_transfer {CALLER}", "-ERR busy")
     looked_at(rig, 9, customer())
-    assert sent(rig, f"uuid_transfer {CALLER}") == 2
+    assert rig.sent(f"uuid_transfer {CALLER}") == 2
 
 
 def test_when_many_connections_break_at_once_freeswitch_is_looked_at_once(rig: Rig) -> None:

@@ -6,6 +6,8 @@ parked (measured); who hears of that depends on the connections that are still t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.desk.fakes import ANN, BOB, CALLER, OPTIONS, FakeConnection, Rig, channel
@@ -23,10 +25,6 @@ def spoken_to(callee: str, partner: str = "") -> dict[str, str]:
 
 def leg(uuid: str, partner: str = "", agent: str = "ann") -> dict[str, str]:
     return channel(uuid, partner, fsapp_agent=agent, fsapp_call="x")
-
-
-def sent(rig: Rig, text: str) -> int:
-    return sum(line.heard(text) for line in rig.every)
 
 
 def looked_at(rig: Rig, seconds: float, *there: dict[str, str]) -> None:
@@ -58,6 +56,21 @@ def restarted(rig: Rig) -> tuple[FakeConnection, str, str]:
     return source, callee, own
 
 
+def torn(rig: Rig, callee: str, leaves: Callable[[], None]) -> None:
+    """FreeSWITCH is told of the transfer, the leg ``leaves`` its conversation, the source hangs up:
+    nothing comes of it."""
+    asked = rig.ask(ANN, "call/transfer", source=CALLER)
+    rig.lines[CALLER].answer(f"uuid_bridge {CALLER} {callee}")
+    leaves()
+    rig.hangs_up(CALLER)
+    asked.refusal()
+
+
+def parked_by_control(rig: Rig, own: str) -> None:
+    """The leg, which has no connection, has come out of its bridge."""
+    rig.told_by_control(own, "CHANNEL_PARK", state="CS_PARK")
+
+
 def rejoined(rig: Rig, callee: str, own: str) -> None:
     """The callee was fetched; she comes, and is joined with the leg."""
     rig.control.expect(f"uuid_transfer {callee}")
@@ -69,49 +82,34 @@ def rejoined(rig: Rig, callee: str, own: str) -> None:
 
 
 def test_after_a_restart_the_two_are_joined_again(rig: Rig) -> None:
-    source, callee, own = restarted(rig)
-    asked = rig.ask(ANN, "call/transfer", source=CALLER)
-    source.answer(f"uuid_bridge {CALLER} {callee}")
-    rig.told_by_control(own, "CHANNEL_PARK", state="CS_PARK")
-    rig.hangs_up(CALLER)
-    asked.refusal()
+    _, callee, own = restarted(rig)
+    torn(rig, callee, lambda: parked_by_control(rig, own))
     rejoined(rig, callee, own)
 
 
 def test_when_the_callees_connection_is_lost_they_are_joined_again(rig: Rig) -> None:
-    source, callee, own = consulted(rig)
+    _, callee, own = consulted(rig)
     rig.lost(rig.lines[callee])
     rig.clock.advance(6)
-    asked = rig.ask(ANN, "call/transfer", source=CALLER)
-    source.answer(f"uuid_bridge {CALLER} {callee}")
-    rig.parks(own)
-    rig.hangs_up(CALLER)
-    asked.refusal()
+    torn(rig, callee, lambda: rig.parks(own))
     rejoined(rig, callee, own)
 
 
 def test_when_her_legs_connection_is_lost_the_control_connection_tells_of_it(rig: Rig) -> None:
-    source, callee, own = consulted(rig)
+    _, callee, own = consulted(rig)
     rig.lost(rig.lines[own])
     rig.clock.advance(3)
-    asked = rig.ask(ANN, "call/transfer", source=CALLER)
-    source.answer(f"uuid_bridge {CALLER} {callee}")
-    rig.hangs_up(CALLER)
-    asked.refusal()
-    before = sent(rig, f"uuid_bridge {callee} {own}")
-    rig.told_by_control(own, "CHANNEL_PARK", state="CS_PARK")
-    assert sent(rig, f"uuid_bridge {callee} {own}") == before + 1
+    torn(rig, callee, lambda: None)
+    before = rig.sent(f"uuid_bridge {callee} {own}")
+    parked_by_control(rig, own)
+    assert rig.sent(f"uuid_bridge {callee} {own}") == before + 1
 
 
 def test_who_could_not_be_fetched_is_fetched_once_more(rig: Rig) -> None:
-    source, callee, own = restarted(rig)
-    asked = rig.ask(ANN, "call/transfer", source=CALLER)
-    source.answer(f"uuid_bridge {CALLER} {callee}")
-    rig.told_by_control(own, "CHANNEL_PARK", state="CS_PARK")
-    rig.hangs_up(CALLER)
-    asked.refusal()
+    _, callee, own = restarted(rig)
+    torn(rig, callee, lambda: parked_by_control(rig, own))
     looked_at(rig, 40, spoken_to(callee), leg(own))
-    assert sent(rig, f"uuid_transfer {callee}") == 2
+    assert rig.sent(f"uuid_transfer {callee}") == 2
 
 
 def test_a_transfer_told_of_too_late_leaves_each_where_the_record_says(rig: Rig) -> None:
@@ -121,7 +119,7 @@ def test_a_transfer_told_of_too_late_leaves_each_where_the_record_says(rig: Rig)
     rig.clock.advance(OPTIONS.switch_timeout)
     assert asked.refusal().http == 504
     rig.bridged(CALLER, callee)
-    rig.told_by_control(own, "CHANNEL_PARK", state="CS_PARK")
+    parked_by_control(rig, own)
     assert rig.place() == "ann parked"
     rejoined(rig, callee, own)
 
@@ -161,7 +159,7 @@ def test_who_comes_back_by_herself_speaks_on_with_the_leg_that_is_up(rig: Rig, f
     line.answer(f"uuid_bridge {callee} {own}")
     rig.bridged(callee, own)
     assert rig.place(callee) == "ann speaking"
-    assert sent(rig, f"uuid_kill {callee}") == 0
+    assert rig.sent(f"uuid_kill {callee}") == 0
     rig.check()
 
 
@@ -174,7 +172,7 @@ def test_a_look_that_is_refused_is_repeated(rig: Rig) -> None:
     rig.clock.advance(5)
     rig.control.answer("show channels as json", "-ERR busy")
     looked_at(rig, 15, *there)
-    assert sent(rig, f"uuid_transfer {callee}") == 1
+    assert rig.sent(f"uuid_transfer {callee}") == 1
 
 
 def test_who_is_seen_apart_for_the_first_time_may_just_be_being_joined(rig: Rig) -> None:
@@ -188,8 +186,8 @@ def test_who_is_seen_apart_for_the_first_time_may_just_be_being_joined(rig: Rig)
     rig.sees(*torn, customer(bobs, "other", **with_bob), leg(bobs, "other", "bob"))
     rig.clock.advance(5)
     rig._shows([*torn, customer("", "other", **with_bob), leg(bobs, agent="bob")])
-    assert sent(rig, f"uuid_transfer {callee}") == 1
-    assert sent(rig, "uuid_transfer other") == 0
+    assert rig.sent(f"uuid_transfer {callee}") == 1
+    assert rig.sent("uuid_transfer other") == 0
 
 
 def test_who_is_on_her_way_for_long_is_not_sent_back_to_its_beginning(rig: Rig) -> None:
@@ -199,4 +197,4 @@ def test_who_is_on_her_way_for_long_is_not_sent_back_to_its_beginning(rig: Rig) 
     there = {**customer(), "Channel-State": "CS_EXECUTE"}
     rig.sees(there)
     looked_at(rig, 15, there)
-    assert sent(rig, f"uuid_transfer {CALLER}") == 1
+    assert rig.sent(f"uuid_transfer {CALLER}") == 1

@@ -12,10 +12,6 @@ from tests.desk.fakes import ANN, CALLER, OPTIONS, Rig, channel
 SPEAKS = {"fsapp_state": "speaking", "fsapp_owner": "ann"}
 
 
-def sent(rig: Rig, text: str) -> int:
-    return sum(line.heard(text) for line in rig.every)
-
-
 def test_a_number_refused_because_the_reply_was_lost_does_not_ring_later(rig: Rig) -> None:
     asked = rig.ask(ANN, "call/originate", extension="1142")
     line = rig.answers(rig.rings(rig.control))
@@ -24,7 +20,7 @@ def test_a_number_refused_because_the_reply_was_lost_does_not_ring_later(rig: Ri
     uuid = rig.control.answer("uuid_kill", "-ERR No such channel!").split()[2]
     assert asked.refusal().http == 503
     rig.clock.advance(0.1)
-    assert sent(rig, f"uuid_kill {uuid}") == 2
+    assert rig.sent(f"uuid_kill {uuid}") == 2
 
 
 def test_nor_does_an_agents_phone(rig: Rig) -> None:
@@ -36,7 +32,7 @@ def test_nor_does_an_agents_phone(rig: Rig) -> None:
     rig.control.answer(f"uuid_kill {found[1]}", "-ERR No such channel!")
     asked.refusal()
     rig.clock.advance(0.1)
-    assert sent(rig, f"uuid_kill {found[1]}") == 2
+    assert rig.sent(f"uuid_kill {found[1]}") == 2
 
 
 def test_a_hangup_that_freeswitch_has_not_carried_out_is_not_done(rig: Rig) -> None:
@@ -68,7 +64,7 @@ def test_a_callee_whom_freeswitch_joined_slowly_speaks(rig: Rig) -> None:
     assert rig.place(uuid) == "ann ringing", "the command has been taken; they are not joined yet"
     rig.bridged(uuid, own)
     assert rig.place(uuid) == "ann speaking"
-    assert sent(rig, f"uuid_kill {uuid}") == 0
+    assert rig.sent(f"uuid_kill {uuid}") == 0
     rig.check()
 
 
@@ -93,7 +89,7 @@ def test_a_callee_joined_after_her_connection_broke_speaks(rig: Rig) -> None:
     rig.clock.advance(OPTIONS.switch_timeout)
     rig.control.answer(f"uuid_getvar {uuid} signal_bond", own)
     assert rig.place(uuid) == "ann speaking"
-    assert sent(rig, f"uuid_kill {uuid}") == 0
+    assert rig.sent(f"uuid_kill {uuid}") == 0
 
 
 def test_one_whom_it_did_not_join_is_joined_anew(rig: Rig) -> None:
