@@ -531,7 +531,8 @@ def test_who_was_sent_on_after_a_pickup_of_which_the_record_knows_more(rig: Rig)
     """The claim is on record; that its phone did not answer, and the overflow, are not."""
     claimed(rig)
     rig.crashes()
-    rig.sees(customer("voicemail", fsapp_state="", socket_resume="false"))
+    elsewhere = channel("voicemail", CALLER, fsapp_app="")
+    rig.sees(customer("voicemail", fsapp_state="", socket_resume="false"), elsewhere)
     assert rig.place() == "nobody transferred"
     rig.clock.advance(30)
     assert rig.control.heard("uuid_transfer") == 0

@@ -85,6 +85,8 @@ def test_a_callee_who_is_just_being_joined_is_not_fetched_out_of_it(rig: Rig) ->
     rig.switch_comes()
     there = channel(uuid, fsapp_call=uuid, **SPEAKS), leg(own)
     rig.sees(*there)
+    while rig.control._find("show channels") is not None:
+        rig._shows(there)
     assert rig.sent(f"uuid_transfer {uuid}") == 0
 
 

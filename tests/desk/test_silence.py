@@ -142,6 +142,22 @@ def test_a_transfer_is_on_record_of_both_or_of_neither(rig: Rig) -> None:
     assert rig.place() == rig.place(callee) == "nobody transferred"
 
 
+def test_nor_is_half_of_one_written_while_something_is_done_to_the_other(rig: Rig) -> None:
+    """FreeSWITCH has joined the two late, and Ann puts the callee on hold, as she thinks."""
+    source, callee, own = consulted(rig)
+    rig.lost(source)
+    parking = rig.ask(ANN, "call/park", call_id=callee)
+    rig.lines[callee].expect(f"uuid_transfer {callee} fsapp_return")
+    rig.lost(rig.lines[callee])
+    rig.switch_goes()
+    rig.switch_comes()
+    rig.sees(customer(callee, **SPEAKS), spoken_to(callee, CALLER), leg(own))
+    assert (rig.place(), rig.place(callee)) == ("ann parked", "ann speaking")
+    rig.returns(callee)
+    rig.parks(own)
+    parking.answer()
+
+
 @pytest.mark.parametrize("first", ["she", "the look"])
 def test_who_comes_back_by_herself_speaks_on_with_the_leg_that_is_up(rig: Rig, first: str) -> None:
     """The cause on her channel is the source's, not her agent's."""
