@@ -88,8 +88,7 @@ class EventHandler:
     def _dialled_in_vain(self, live: LiveCall, cause: str) -> None:
         """The job's result has not come: the connection that had it done is gone, perhaps."""
         with self._board.turn() as turn:
-            if live.call.state is State.RINGING:
-                self._endings.hung_up(turn, live, cause)
+            self._endings.hung_up(turn, live, cause)
 
     def _parked_alone(self, turn: Turn, uuid: str) -> None:
         """A leg without a connection of its own has come out of a bridge."""

@@ -68,6 +68,7 @@ def test_a_transfer_whose_bridge_nobody_told_of_is_done(rig: Rig, lost: str) -> 
     rig._shows([customer(callee), customer(CALLER, callee)])
     asked.answer()
     assert rig.place() == rig.place(callee) == "nobody transferred"
+    rig.control.expect(f"uuid_kill {own}")
     rig.happens(own, "CHANNEL_HANGUP", cause="NORMAL_CLEARING")
     rig.check()
 

@@ -41,7 +41,9 @@ def test_both_customers_speak_and_the_agent_is_free(rig: Rig, transfer: Transfer
     transfer.source.answer(transfer.command())
     rig.bridged(CALLER, transfer.callee)
     document = asked.answer()
-    assert document["source_call"]["status"] == document["destination_call"]["status"] == "bridged"
+    shown = [document[f"{which}_call"] for which in ("source", "destination")]
+    assert [one["call_id"] for one in shown] == [CALLER, transfer.callee]
+    assert {one["status"] for one in shown} == {"bridged"}
     rig.control.answer(f"uuid_kill {transfer.leg}")
     rig.hangs_up(transfer.leg)
     assert rig.place() == rig.place(transfer.callee) == "nobody transferred"
@@ -233,6 +235,19 @@ def test_a_bridge_that_never_comes_is_given_up_and_nothing_has_changed(
     assert (rig.place(), rig.place(transfer.callee)) == ("ann parked", "ann speaking")
     rig.clock.advance(OPTIONS.switch_timeout)
     rig.check()
+
+
+def test_a_leg_that_did_not_leave_ends_with_its_conversation_again(
+    rig: Rig, transfer: Transfer
+) -> None:
+    """It was to outlive it for the transfer; its own connection is gone by then."""
+    asked = transfer.ask()
+    transfer.source.expect(f"uuid_setvar_multi {transfer.leg} park_after_bridge=true")
+    rig.lost(rig.lines[transfer.leg])
+    rig.clock.advance(OPTIONS.switch_timeout)
+    asked.refusal()
+    rig.clock.advance(OPTIONS.switch_timeout)
+    rig.control.expect(f"uuid_setvar_multi {transfer.leg} park_after_bridge=")
 
 
 def test_a_transfer_told_too_late_leaves_each_call_in_one_place(

@@ -101,6 +101,20 @@ def test_one_whom_it_did_not_join_is_joined_anew(rig: Rig) -> None:
     rig.check()
 
 
+def test_a_question_about_it_that_is_lost_is_asked_again(rig: Rig) -> None:
+    uuid, own = rig.dial()
+    line = rig.connects(uuid, "fsapp_return", {"fsapp_call": uuid})
+    line.expect(f"uuid_bridge {uuid} {own}")
+    rig.lost(line)
+    rig.clock.advance(OPTIONS.switch_timeout)
+    rig.control.expect(f"uuid_getvar {uuid} signal_bond")
+    rig.switch_goes()
+    rig.switch_comes()
+    rig.clock.advance(OPTIONS.switch_timeout)
+    rig.control.answer(f"uuid_getvar {uuid} signal_bond", own)
+    assert rig.place(uuid) == "ann speaking"
+
+
 def test_but_not_for_ever(rig: Rig) -> None:
     uuid, own = answered(rig)
     line = rig.lines[uuid]
