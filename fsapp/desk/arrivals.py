@@ -184,7 +184,7 @@ class Arrivals:
         self._board.happen(turn, live, Happening.ANSWER, at=since)
         leg = live.leg
         if leg is None and not self._board.reconciled:
-            return  # the agent's leg may still be there (reconcile.py)
+            return  # the agent's leg may still be there (comparison.py)
         if leg is None or leg.phase is LegPhase.GONE:
             self._endings.end(turn, live)
         elif leg.connection is not None or not leg.fetched:

@@ -107,7 +107,7 @@ class Board:
         self.looked: Future[None] | None = None
         """Done once what FreeSWITCH has was seen after a restart; ``None``: nothing to wait for."""
         self.reconciled = True
-        """Whether what FreeSWITCH has was compared with what is on record (reconcile.py)."""
+        """Whether what FreeSWITCH has was compared with what is on record (comparison.py)."""
 
     @contextmanager
     def turn(self) -> Iterator[Turn]:

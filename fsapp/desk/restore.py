@@ -2,7 +2,7 @@
 
 Callers come back through the dialplan by themselves with their old uuid, conversations go on
 without us (freeswitch.md §3). What FreeSWITCH has is compared as soon as it answers
-(``reconcile.py``); the census ends those that it no longer has.
+(``comparison.py``); the census ends those that it no longer has.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def restore(
     """Puts the calls on record back on the board, as they are on record.
 
     What was under way stays so until the call comes back or FreeSWITCH was looked at
-    (reconcile.py): a claim may have become a conversation that nobody has written down.
+    (comparison.py): a claim may have become a conversation that nobody has written down.
     ``ended`` are the ids of calls that ended lately.
     """
     known = {agent.id: agent for agent in agents}
