@@ -41,6 +41,7 @@ _Waiting = tuple[OnReply | None, str, float]
 
 _REPLIES = ("command/reply", "api/response")
 _PLAYED = b"playback"
+_PARKED = b"CS_PARK"
 
 SEND_SECONDS = 5
 KEEPALIVE_SECONDS = 10
@@ -222,6 +223,8 @@ class Connection:
         if name == b"CHANNEL_EXECUTE_COMPLETE":
             # Whoever executes something here waits for the end of what is played, and no other.
             return frame.event.get(b"Application") == _PLAYED and not self.superseded
+        if name == b"CHANNEL_PARK" and frame.event.get(b"Channel-State") != _PARKED:
+            return False  # it has only arrived in ``socket … async`` (measured)
         if self.uuid or name == b"BACKGROUND_JOB":
             return not self.superseded
         uuid = frame.event.get(b"Unique-ID", b"").decode("latin-1")

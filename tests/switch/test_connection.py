@@ -329,6 +329,17 @@ def test_the_end_of_what_is_not_played_is_not_decoded(decoded: list[bytes], line
     assert len(decoded) == 2
 
 
+def test_a_channel_that_is_told_to_be_parked_as_it_arrives_is_not_decoded(
+    decoded: list[bytes], line: Line
+) -> None:
+    for state in ("CS_EXECUTE", "CS_PARK"):
+        line.peer.event("CHANNEL_PARK", Unique_ID=UUID, Channel_State=state)
+    line.peer.event("CHANNEL_BRIDGE", Unique_ID=UUID)
+    wait_until(lambda: len(line.handler.events) == 2, "something was not told")
+    assert [event.state for event in line.handler.events] == ["CS_PARK", ""]
+    assert len(decoded) == 2
+
+
 def test_a_result_of_a_background_job_carries_its_job_and_body(line: Line) -> None:
     line.peer.event("BACKGROUND_JOB", "-ERR USER_BUSY\n", Job_UUID="job-1")
     wait_until(lambda: line.handler.events, "the result never came")
