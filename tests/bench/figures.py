@@ -1,8 +1,9 @@
 """The form of what is measured: a line of the bench's table, a picture, a workload left out.
 
 A workload is a module ``tests/bench/workload_<number>.py`` with ``TITLE`` and ``run()``, which
-yields :class:`Figure` and :class:`Curve` as it goes, or raises :class:`LeftOutError`.
-`python -m tests.bench` finds, runs, prints and writes them.
+yields :class:`Figure`, :class:`Missing` and :class:`Curve` as it goes, or raises
+:class:`LeftOutError`. `python -m tests.bench` finds, runs, prints and writes them. What could not
+be measured stands in the table as well: a goal must not look reached because a line is not there.
 
 Figures are compared side by side in one run, because machines are shared: both sides in
 alternating rounds, the median over the rounds (:func:`over_rounds`).
@@ -70,6 +71,26 @@ class Figure:
             "ratio": self.ratio,
             "goal": self.goal,
             "reached": self.reached,
+        }
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A line of the table without a figure: what was not measured, and why. ``failed``: it was
+    tried, and went wrong."""
+
+    workload: int
+    what: str
+    why: str
+    failed: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """As it stands in the JSON file."""
+        return {
+            "workload": self.workload,
+            "what": self.what,
+            "why": self.why,
+            "failed": self.failed,
         }
 
 

@@ -7,10 +7,11 @@ while nothing is under way.
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -32,6 +33,10 @@ QUIET_SECONDS = 0.3
 """How long after the last channel is gone the processes may still be tidying up."""
 NEVER = 600_000
 """Milliseconds after which a caller hangs up who leaves that to the other side."""
+
+
+class CallsFailedError(Exception):
+    """Not every call went as it should; what they cost says nothing. The message says how."""
 
 
 @dataclass
@@ -85,13 +90,40 @@ class Stage:
             stderr=subprocess.DEVNULL,
         )
 
+    def work(
+        self,
+        rate: float,
+        count: int,
+        milliseconds: int = NEVER,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """:meth:`calls`, to their end. Raises :class:`CallsFailedError`."""
+        status = self.calls(rate, count, milliseconds, headers).wait()
+        if status != 0:
+            raise CallsFailedError(f"not every call went as it should (sipp: {status})")
+
+    def ended_on_record(self) -> int:
+        """How many ended calls fsapp's database has."""
+        with closing(sqlite3.connect(f"file:{self.folder / 'desk.db'}?mode=ro", uri=True)) as file:
+            row = file.execute("SELECT count(*) FROM calls WHERE state = 'hungup'").fetchone()
+        return int(row[0])
+
+    def clear(self) -> None:
+        """Ends whatever channels calls that failed have left."""
+        self.switch.api("hupall NORMAL_CLEARING")
+        self.is_quiet()
+
     def is_quiet(self) -> None:
-        """Until no channel is left and nobody tidies up any more."""
+        """Until no channel is left and nobody tidies up any more. Raises
+        :class:`CallsFailedError`."""
 
         def channels() -> str:
             return str(self.switch.api("show channels count")).split()[0]
 
-        wait_until(channels, lambda count: count == "0", promise="no channel is left", limit=30)
+        try:
+            wait_until(channels, lambda count: count == "0", promise="no channel", limit=30)
+        except AssertionError as error:
+            raise CallsFailedError(f"{channels()} channels were left over") from error
         time.sleep(QUIET_SECONDS)
 
     @contextmanager

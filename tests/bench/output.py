@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench.figures import Curve, Figure
+from tests.bench.figures import Curve, Figure, Missing
 from tests.bench.picture import drawn
 
 HEADINGS = ("#", "what", "figure", "beside", "ratio", "goal", "reached")
@@ -41,14 +41,20 @@ def line(figure: Figure) -> str:
     return "  ".join(cell for cell in cells(figure)[1:] if cell)
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """All figures, columns aligned."""
+def absent(missing: Missing) -> str:
+    """What there is no figure of, while the bench still runs and below the table."""
+    return f"{missing.what}: {'FAILED' if missing.failed else 'left out'}: {missing.why}"
+
+
+def table(figures: Sequence[Figure], missing: Sequence[Missing] = ()) -> str:
+    """All figures, columns aligned; below them what is missing."""
     rows = [HEADINGS, *map(cells, figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-    return "\n".join(
+    lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
-    )
+    ]
+    return "\n".join([*lines, *(f"{one.workload}  {absent(one)}" for one in missing)])
 
 
 def machine() -> dict[str, Any]:
@@ -62,10 +68,19 @@ def machine() -> dict[str, Any]:
     }
 
 
-def write(folder: Path, figures: Sequence[Figure], curves: Sequence[Curve]) -> list[Path]:
+def write(
+    folder: Path,
+    figures: Sequence[Figure],
+    missing: Sequence[Missing],
+    curves: Sequence[Curve],
+) -> list[Path]:
     """The files written into ``folder``: ``bench.json`` and one SVG for each curve."""
     folder.mkdir(parents=True, exist_ok=True)
-    document = {"machine": machine(), "figures": [figure.document() for figure in figures]}
+    document = {
+        "machine": machine(),
+        "figures": [figure.document() for figure in figures],
+        "missing": [one.document() for one in missing],
+    }
     written = [folder / "bench.json"]
     written[0].write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
     for curve in curves:

@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
+from tests.acceptance.client import Answer
 from tests.bench.desk import Desk
 from tests.bench.figures import centile
 from tests.bench.lab import NOTHING, Lab
@@ -13,6 +14,9 @@ Times = dict[str, list[float]]
 
 READS = 5
 """How often each list is asked for in one call."""
+OLD_SECONDS = 0.15
+"""A conversation younger than a tenth of a second is parked a little later (desk/park.py): what
+that waits would stand in the figure on both sides, and hide what park itself takes."""
 
 
 class Shift:
@@ -32,29 +36,39 @@ class Shift:
         [call_id] = self.lab.place(variables=self._variables)
         self.desk.waits_for(call_id, "queued")
         for _ in range(READS):
-            self._get("state", call_id=call_id)
-            self._get("queue")
+            self._get("call/state", call_id=call_id)
+            self._get("call/queue")
+            self._get("call/list")
+            self._get("agent")
+            self._get("agent/list")
         taken = self._post("pickup")["id"]
+        rest(OLD_SECONDS)
         self._post("park")
         self._post("unpark", call_id=taken)
         if self._dials:
             self._transfer(taken)
-            return
-        self._post("hangup")
+        else:
+            self._post("hangup")
+            self._state("idle")
         self.lab.wait_down("1101")
 
     def _transfer(self, taken: str) -> None:
+        rest(OLD_SECONDS)
         self.desk.done("park")
         dialled = self._post("originate", extension="1142")["id"]
         self.desk.waits_for(dialled, "speaking")
         self._post("transfer", source=taken)
-        self.lab.wait_down("1101")
         self.lab.hang_up([taken])
         self.lab.wait_down("1142")
 
-    def _get(self, verb: str, **parameters: str) -> None:
-        answer = self.desk.anna.get(f"/call/{verb}", **parameters)
-        assert answer.code == 200, str(answer)
+    def _get(self, path: str, **parameters: str) -> None:
+        self._took(path.removeprefix("call/"), self.desk.anna.get(f"/{path}", **parameters))
+
+    def _state(self, state: str) -> None:
+        self._took("agent/state", self.desk.anna.post("/agent/state", state=state))
+
+    def _took(self, verb: str, answer: Answer) -> None:
+        assert answer.code == 200, f"{verb}: {answer}"
         self.times.setdefault(verb, []).append(answer.seconds)
 
     def _post(self, verb: str, **parameters: str) -> Mapping[str, str]:
@@ -82,8 +96,9 @@ def in_turns(shifts: Sequence[Shift], rounds: int, calls: int) -> list[list[Time
 
 
 def late(rounds: Iterable[Times], verb: str) -> float:
-    """The median over the rounds of each round's 99th percentile, in milliseconds."""
-    return 1000 * statistics.median(centile(times[verb]) for times in rounds)
+    """The 99th percentile of all rounds together, in milliseconds. The two sides take turns call
+    by call, so that a neighbour's burst falls on both."""
+    return 1000 * centile([value for times in rounds for value in times[verb]])
 
 
 def middle(rounds: Iterable[Times], verb: str) -> float:

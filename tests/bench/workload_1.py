@@ -12,10 +12,14 @@ channel so that the call survives a crash. "greeting" is the same with the tone 
 the queue, hence two more transitions and the queue's own music after the tone: beside the goal.
 "blind" is python-ESL that hears of nothing at all, not even the tone's end: the least that any
 handler made with it can cost.
+
+A call that does not go as it should costs less, or more, than one that does: a side with such a
+call, or (fsapp's) with one that is not on record as ended, has no figure at that rate.
 """
 
 import argparse
 import contextlib
+import math
 import shutil
 import statistics
 import subprocess
@@ -26,8 +30,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.acceptance.app import free_address
-from tests.bench.figures import Curve, Figure, LeftOutError, over_rounds
-from tests.bench.on_freeswitch import NEVER, Stage, on_freeswitch
+from tests.bench.figures import Curve, Figure, LeftOutError, Missing, over_rounds
+from tests.bench.on_freeswitch import NEVER, CallsFailedError, Stage, on_freeswitch
 
 TITLE = "answer, tone, hang up: CPU per call, fsapp beside bare handlers"
 TONE = "tone_stream://v=-20;%(1000,0,440)"
@@ -74,15 +78,28 @@ class Running:
     pid: int
     address: str
     freeswitch: list[float]
+    failed: str = ""
+    """Why it has no figure at this rate."""
 
     def cost(self, rate: float) -> float:
-        """CPU milliseconds a call."""
+        """CPU milliseconds a call; nothing is measured any more once it has failed."""
+        if self.failed:
+            return math.nan
+        try:
+            return self._cost(rate)
+        except CallsFailedError as error:
+            self.failed = str(error)
+            self.stage.clear()
+            return math.nan
+
+    def _cost(self, rate: float) -> float:
         side, count = self.side, round(rate * SECONDS)
         self.stage.leads_to(self.address)
+        before = self.stage.ended_on_record()
         with self.stage.costs(side=self.pid) as spent:
-            load = self.stage.calls(rate, count, side.milliseconds, dict(side.headers))
-            if load.wait() != 0:
-                print(f"  {side.name}: not every call went as it should (sipp: {load.returncode})")
+            self.stage.work(rate, count, side.milliseconds, dict(side.headers))
+        if not side.command and (more := self.stage.ended_on_record() - before) != count:
+            raise CallsFailedError(f"{more} of {count} calls are on record as ended")
         self.freeswitch.append(spent["freeswitch"] / count * 1000)
         return spent["side"] / count * 1000
 
@@ -110,7 +127,7 @@ def taking_calls(stage: Stage, side: Side) -> Iterator[Running]:
 
 def run(
     rates: Sequence[float] = RATES, rounds: int = ROUNDS, only: Sequence[str] = ()
-) -> Iterator[Figure | Curve]:
+) -> Iterator[Figure | Missing | Curve]:
     """CPU per call of each side, and of FreeSWITCH, at each rate."""
     if shutil.which("uv") is None:
         raise LeftOutError("uv, which installs the other handlers, is not on PATH")
@@ -123,7 +140,7 @@ def run(
             try:
                 running.append(stack.enter_context(taking_calls(stage, side)))
             except LeftOutError as reason:
-                print(f"  left out: {reason}")
+                yield Missing(1, f"fsapp beside {side.name}", str(reason))
         lines: dict[str, list[tuple[float, float]]] = {one.side.name: [] for one in running}
         for one in running:
             one.cost(20)  # the first calls import and compile
@@ -137,20 +154,34 @@ def at_rate(
     rate: float,
     rounds: int,
     lines: dict[str, list[tuple[float, float]]],
-) -> Iterator[Figure]:
+) -> Iterator[Figure | Missing]:
     """The figures at one rate; their points are added to ``lines``."""
     for one in running:
         one.freeswitch.clear()
+        one.failed = ""
     costs = over_rounds([_cost(one, rate) for one in running], rounds)
+    ours = running[0], costs[0]
     for one, cost in zip(running, costs, strict=True):
-        lines[one.side.name].append((rate, cost))
+        if not one.failed:
+            lines[one.side.name].append((rate, cost))
+        yield compared(one, cost, ours, rate)
+
+
+def compared(
+    one: Running, cost: float, ours: tuple[Running, float], rate: float
+) -> Figure | Missing:
+    """One side's line of the table. ``ours``: fsapp, and what a call costs it."""
+    name, counts = one.side.name, one.side.counts and one is not ours[0]
+    what = f"fsapp, {rate:g} calls/s" if counts else f"{name}, {rate:g} calls/s"
+    if one.failed:
+        beside = f", beside {name}" if counts else ""
+        return Missing(1, what + beside, one.failed, failed=not one.side.command)
+    if not counts:
         freeswitch = statistics.median(one.freeswitch)
-        name = f"{one.side.name}, {rate:g} calls/s (FreeSWITCH itself {freeswitch:.1f} ms)"
-        if one.side.counts and one is not running[0]:
-            what = f"fsapp, {rate:g} calls/s"
-            yield Figure(1, what, costs[0], "ms", one.side.name, cost, at_most=1.0)
-        else:
-            yield Figure(1, name, cost, "ms")
+        return Figure(1, f"{what} (FreeSWITCH itself {freeswitch:.1f} ms)", cost, "ms")
+    if ours[0].failed:
+        return Missing(1, f"{what}, beside {name}", ours[0].failed, failed=True)
+    return Figure(1, what, ours[1], "ms", name, cost, at_most=1.0)
 
 
 def _cost(one: Running, rate: float) -> Callable[[], float]:
@@ -168,3 +199,5 @@ if __name__ == "__main__":
     for found in run(given.rates, given.rounds, given.only):
         if isinstance(found, Figure):
             print(output.line(found), flush=True)
+        elif isinstance(found, Missing):
+            print(output.absent(found), flush=True)

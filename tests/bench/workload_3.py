@@ -8,7 +8,8 @@ longer answer on any system. Compared is therefore the same answer: her queue ha
 desks, the other live calls are of 40 other organizations (up to 40 in conversation, 40 on hold, the
 rest queued). With every live call in her own queue is an extra line, without a goal.
 
-*p99* is each round's 99th percentile (the worst of 30 pickups), the median over the rounds.
+*p99* is that of all rounds together (of 150 pickups, the second worst). What memory a live call
+takes is looked at while the app has all of them in its list.
 """
 
 import tempfile
@@ -17,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from fsapp.calls.agent import Agent
+from tests.acceptance.wait import wait_until
 from tests.bench.desk import ANNA, Desk, cpu_seconds, resident
 from tests.bench.figures import Curve, Figure, over_rounds
 from tests.bench.lab import Lab
@@ -31,11 +33,13 @@ OTHERS = range(2, 42)
 PER_SECOND = 150.0
 REST_SECONDS = 10.0
 SEES_ALL = Agent("sofia", "Sofia", "user/1100", "supervisor", frozenset({1, *OTHERS}))
-VERBS = ("state", "queue", "pickup", "park", "unpark", "hangup")
+VERBS = ("state", "queue", "list", "pickup", "park", "unpark", "hangup")
 MOST_KIB = 130
 AT_REST = 10.0
 """CPU microseconds a second for each live call that still count as nothing: 5,000 take a twentieth
-of one processor."""
+of one processor. A hundred take less than can be measured in ten seconds, a hundredth of one each,
+so that they are not judged."""
+MANY = 1000
 
 
 class Side:
@@ -60,7 +64,11 @@ class Side:
             count = more + (place < over)
             self.lab.place(count, PER_SECOND, {"organization_id": str(number)})
         self.live = size
-        rest(2)
+        wait_until(self._listed, lambda count: count == size, limit=60, promise=f"{size} are live")
+
+    def _listed(self) -> int:
+        rest(0.5)
+        return len(self.desk.clients[SEES_ALL.id].get("/call/list").document["calls"])
 
     def _handle(self) -> None:
         """One call of each other organization is spoken in, one is on hold."""
@@ -132,7 +140,8 @@ def idle(few: Side, many: Side) -> Figure:
     rest(REST_SECONDS)
     spent = [cpu_seconds(pid) - then for pid, then in zip(pids, before, strict=True)]
     each = (spent[1] - spent[0]) / REST_SECONDS / (many.live - few.live) * 1e6
-    return Figure(3, f"CPU at rest per live call, {many.live}", each, "µs/s", at_most=AT_REST)
+    goal = AT_REST if many.live >= MANY else None
+    return Figure(3, f"CPU at rest per live call, {many.live}", each, "µs/s", at_most=goal)
 
 
 def everything_queued(few: Side, many: Side) -> Figure:

@@ -4,7 +4,7 @@ The app is killed, as in a crash: FreeSWITCH offers every caller again and again
 (dialplan/fsapp_return.xml), so that all of them come back on their own, at their own pace, while
 the app starts. In turns with an app that has an empty database and no caller. *Ready* is from the
 start of the process until /readyz says so; *back* until the app hears of all of them but those in
-conversation, who have no need to come back.
+conversation, who have no need to come back; every call must then be in its list.
 """
 
 import statistics
@@ -60,7 +60,10 @@ class Side:
         self.desk.app.start()
         ready = time.perf_counter() - begin
         wait_until(self.lab.connected, lambda now: now >= away, limit=60, promise="all back")
-        return ready, time.perf_counter() - begin
+        back = time.perf_counter() - begin
+        listed = len(self.desk.anna.get("/call/list").document["calls"])
+        assert listed == self.live, f"of {self.live} calls {listed} are there after the restart"
+        return ready, back
 
     def stop(self) -> None:
         self.desk.stop()
