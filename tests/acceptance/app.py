@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.ports import free_address
 
 from .client import Client
-from .forked import Process, executed
+from .forked import Process, executed, finished
 from .wait import wait_until
 
 Settings = Mapping[str, Mapping[str, object]]
@@ -57,6 +57,13 @@ def run_fsapp(
     *arguments: str, directory: Path, limit: float = 30.0, **extra: str
 ) -> subprocess.CompletedProcess[str]:
     """Run one `fsapp` command to its end in ``directory``; ``extra`` goes into its environment."""
+    return finished(arguments, directory, environment(**extra), limit)
+
+
+def run_module(
+    *arguments: str, directory: Path, limit: float = 30.0, **extra: str
+) -> subprocess.CompletedProcess[str]:
+    """The same by `python -m fsapp`, from the interpreter's start."""
     return subprocess.run(
         [sys.executable, "-m", "fsapp", *arguments],
         cwd=directory,

@@ -1,12 +1,12 @@
-"""The app's process, begun by a server that has fsapp's imports behind it already.
+"""fsapp's process, begun by a server that has fsapp's imports behind it already.
 
 The law of this file: it is a process of its own all the same, with the arguments, directory,
 environment and log that ``python -m fsapp`` would have; it can be stopped, frozen and killed like
 one. What starting Python itself does (the modules' import, exit codes of a wrong command line) is
 shown by tests that run ``python -m fsapp``.
 
-Importing fsapp takes half a second of CPU, which the lab suite would pay again and again: more
-than a third of all it does.
+Importing fsapp takes up to half a second of CPU, which the lab suite would pay again and again:
+more than a third of all it does.
 """
 
 import io
@@ -15,12 +15,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["Forked", "Process", "executed"]
+__all__ = ["Forked", "Process", "executed", "finished"]
 
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(["fsapp.cli", "fsapp.service", "tests.acceptance.checked", __name__])
@@ -57,12 +59,19 @@ def executed(
 
 
 class Forked:
-    """The same as :func:`executed`, without the imports' half second."""
+    """The same as :func:`executed`, without the imports' half second. ``errors``: where what it
+    writes to the standard error goes, if not to the log as well."""
 
     def __init__(
-        self, arguments: Sequence[str], directory: Path, environment: Mapping[str, str], log: Path
+        self,
+        arguments: Sequence[str],
+        directory: Path,
+        environment: Mapping[str, str],
+        log: Path,
+        errors: Path | None = None,
     ) -> None:
-        given = (list(arguments), str(directory), dict(environment), str(log))
+        files = str(log), str(errors or log)
+        given = (list(arguments), str(directory), dict(environment), *files)
         self._process = _SERVER.Process(target=_run, args=given)
         self._process.start()
         assert self._process.pid is not None
@@ -91,7 +100,28 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def _run(arguments: list[str], directory: str, environment: dict[str, str], log: str) -> None:
+def finished(
+    arguments: Sequence[str], directory: Path, environment: Mapping[str, str], limit: float
+) -> "subprocess.CompletedProcess[str]":
+    """One command, run to its end. Raises ``subprocess.TimeoutExpired`` after ``limit`` seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        said, complained = Path(folder) / "out", Path(folder) / "err"
+        process = Forked(arguments, directory, environment, said, complained)
+        try:
+            status = process.wait(limit)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(
+            ["fsapp", *arguments],
+            status,
+            said.read_text(encoding="utf-8", errors="surrogateescape"),
+            complained.read_text(encoding="utf-8", errors="surrogateescape"),
+        )
+
+
+def _run(
+    arguments: list[str], directory: str, environment: dict[str, str], log: str, errors: str
+) -> None:
     from fsapp.cli import main
 
     from .checked import check_answers
@@ -100,10 +130,10 @@ def _run(arguments: list[str], directory: str, environment: dict[str, str], log:
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)
-    with Path(log).open("ab") as output, Path(os.devnull).open("rb") as nothing:
-        os.dup2(nothing.fileno(), 0)
-        os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
+    time.tzset()
+    for place, (name, mode) in enumerate(((os.devnull, "rb"), (log, "ab"), (errors, "ab"))):
+        with Path(name).open(mode) as file:
+            os.dup2(file.fileno(), place)
     sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), write_through=True)
     sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), write_through=True)
     sys.exit(main(arguments))

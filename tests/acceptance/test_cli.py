@@ -13,7 +13,7 @@ import pytest
 from tests.cli.typing_at import AtTerminal
 
 from .actors import Agent, Callers, Desk, Phone
-from .app import environment, run_fsapp
+from .app import environment, run_fsapp, run_module
 from .client import Client
 from .switches.base import Switch
 
@@ -52,7 +52,7 @@ def test_the_console_script_is_the_module(tmp_path: Path):
     by_script = subprocess.run(
         [script, "--help"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    by_module = run_fsapp("--help", directory=tmp_path)
+    by_module = run_module("--help", directory=tmp_path)
     assert by_script.returncode == by_module.returncode == 0
     for command in ("serve", "agent", "contact", "demo"):
         assert command in by_script.stdout

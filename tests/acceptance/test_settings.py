@@ -7,7 +7,7 @@ import pytest
 
 from tests.ports import free_address
 
-from .app import run_fsapp
+from .app import run_fsapp, run_module
 
 WRONG_FILES = {
     "unknown section": "[nonsense]\nkey = 1\n",
@@ -97,7 +97,7 @@ def test_a_secret_is_not_printed(tmp_path: Path):
 
 @pytest.mark.parametrize("arguments", [(), ("serve", "--nonsense")])
 def test_a_wrong_command_line(arguments: tuple[str, ...], tmp_path: Path):
-    ended = run_fsapp(*arguments, directory=tmp_path)
+    ended = run_module(*arguments, directory=tmp_path)
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
     assert ended.stderr.strip() or ended.stdout.strip()
