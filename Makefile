@@ -19,8 +19,11 @@ test: $(UV) lint
 setup: $(UV)
 	$(UV) sync --quiet
 
+# On a real FreeSWITCH; SWITCH=lab: on the lab switch, where more can wait beside each other.
+SWITCH ?= freeswitch
 acceptance: $(UV)
-	$(RUN) pytest tests/acceptance --switch=freeswitch $(if $(filter embedded,$(MODE)),--embedded)
+	$(RUN) pytest tests/acceptance --switch=$(SWITCH) $(if $(filter embedded,$(MODE)),--embedded) \
+		-n $(if $(filter lab,$(SWITCH)),8,3) --dist loadfile --no-loadscope-reorder
 
 SOAK_EXAMPLES ?= 2000
 FUZZED := tests/calls/test_model.py tests/web/test_fuzz.py tests/soak/test_refusals.py \
