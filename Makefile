@@ -21,9 +21,12 @@ setup: $(UV)
 
 # On a real FreeSWITCH; SWITCH=lab: on the lab switch, where more can wait beside each other.
 SWITCH ?= freeswitch
+SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder
+WORKERS_freeswitch := -n 3 $(SIDE_BY_SIDE)
+WORKERS_lab := -n 8 $(SIDE_BY_SIDE)
 acceptance: $(UV)
 	$(RUN) pytest tests/acceptance --switch=$(SWITCH) $(if $(filter embedded,$(MODE)),--embedded) \
-		-n $(if $(filter lab,$(SWITCH)),8,3) --dist loadfile --no-loadscope-reorder
+		$(WORKERS_$(SWITCH))
 
 SOAK_EXAMPLES ?= 2000
 FUZZED := tests/calls/test_model.py tests/web/test_fuzz.py tests/soak/test_refusals.py \

@@ -112,7 +112,10 @@ class App:
     def start(self, *, ready: bool = True) -> "App":
         """Start it and wait until it is ready (or, with ``ready=False``, only alive)."""
         self.launch()
-        path = "/readyz" if ready else "/healthz"
+        return self.wait_ready("/readyz" if ready else "/healthz")
+
+    def wait_ready(self, path: str = "/readyz") -> "App":
+        """Wait until it says so."""
         wait_until(
             lambda: self._status(path),
             lambda status: status == 200,

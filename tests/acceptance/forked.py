@@ -114,8 +114,8 @@ def finished(
         return subprocess.CompletedProcess(
             ["fsapp", *arguments],
             status,
-            said.read_text(encoding="utf-8", errors="surrogateescape"),
-            complained.read_text(encoding="utf-8", errors="surrogateescape"),
+            said.read_text(encoding="utf-8"),
+            complained.read_text(encoding="utf-8"),
         )
 
 
@@ -135,5 +135,7 @@ def _run(
         with Path(name).open(mode) as file:
             os.dup2(file.fileno(), place)
     sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), write_through=True)
-    sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), write_through=True)
+    sys.stderr = io.TextIOWrapper(
+        io.FileIO(2, "w", closefd=False), errors="backslashreplace", write_through=True
+    )
     sys.exit(main(arguments))

@@ -34,17 +34,22 @@ def loaded(number: int) -> Any:
     return importlib.import_module(workloads()[number])
 
 
-def results(number: int, module: Any) -> Iterator[Result]:
+def results(number: int) -> Iterator[Result]:
     """What one workload yields, said as it comes; its reason when it is left out or goes wrong."""
     begin = time.monotonic()
-    print(f"workload {number}: {module.TITLE}", flush=True)
-    for result in kept_going(number, module.run):
+    for result in kept_going(number, lambda: run(number)):
         if isinstance(result, Figure):
             print("  " + output.line(result), flush=True)
         elif isinstance(result, Missing):
             print("  " + output.absent(result), flush=True)
         yield result
     print(f"  {time.monotonic() - begin:.0f} s", flush=True)
+
+
+def run(number: int) -> Iterator[Result]:
+    module = loaded(number)
+    print(f"workload {number}: {module.TITLE}", flush=True)
+    yield from module.run()
 
 
 def kept_going(number: int, run: Callable[[], Iterable[Result]]) -> Iterator[Result]:
@@ -72,10 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := [number for number in numbers if number not in there]:
         parser.error(f"no workload {unknown[0]}; there are {', '.join(map(str, sorted(there)))}")
     found: list[Result] = []
+    left = list(numbers)
     try:
-        for number in numbers:
-            found.extend(results(number, loaded(number)))
+        while left:
+            found.extend(results(left.pop(0)))
     finally:
+        found += [Missing(number, WHOLE, "not begun", failed=True) for number in left]
         failed = report(found, given.output)
     return int(failed)
 
@@ -85,8 +92,8 @@ def report(found: Iterable[Result], folder: Path) -> bool:
     figures = [one for one in found if isinstance(one, Figure)]
     missing = [one for one in found if isinstance(one, Missing)]
     curves = [one for one in found if isinstance(one, Curve)]
-    print("\n" + output.table(figures, missing))
     written = output.write(folder, figures, missing, curves)
+    print("\n" + output.table(figures, missing))
     print("\nwritten: " + ", ".join(str(path) for path in written))
     return any(one.failed for one in missing)
 

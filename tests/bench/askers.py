@@ -2,12 +2,13 @@
 of their requests took: whether somebody starves is seen in the slowest client, not in the mean.
 """
 
-import multiprocessing
 import selectors
 import socket
 import time
 from collections.abc import Sequence
 from typing import Any
+
+from tests.bench.aside import Aside
 
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"Content-Length:"
@@ -64,16 +65,11 @@ class Askers:
     """One client for each token, asking once this is made."""
 
     def __init__(self, address: str, tokens: Sequence[str], method: str, path: str) -> None:
-        spawning: Any = multiprocessing.get_context("spawn")
-        self._there, far = spawning.Pipe()
-        arguments = (address, tokens, method, path, far)
-        self._process = spawning.Process(target=_ask, args=arguments, daemon=True)
-        self._process.start()
-        self._there.recv()
+        self._aside = Aside(_ask, address, tokens, method, path)
+        self._aside.told()
 
     def stop(self) -> list[list[float]]:
         """Ends them; the seconds each answer took, a list a client."""
-        self._there.send(None)
-        times: list[list[float]] = self._there.recv()
-        self._process.join(10)
+        times: list[list[float]] = self._aside.asked(None)
+        self._aside.stop()
         return times

@@ -60,7 +60,15 @@ class Desk:
             for name, token in self.tokens.items()
         }
         if start:
+            self._start()
+
+    def _start(self) -> None:
+        try:
             self.app.start()
+        except BaseException:
+            # Nobody else knows it yet, and the next workload would be measured beside it.
+            self.app.kill()
+            raise
 
     @property
     def anna(self) -> Client:

@@ -5,8 +5,8 @@ yields :class:`Figure`, :class:`Missing` and :class:`Curve` as it goes, or raise
 :class:`LeftOutError`. `python -m tests.bench` finds, runs, prints and writes them. What could not
 be measured stands in the table as well: a goal must not look reached because a line is not there.
 
-Figures are compared side by side in one run, because machines are shared: both sides in
-alternating rounds, the median over the rounds (:func:`over_rounds`).
+Figures are compared side by side in one run, because machines are shared: both sides in turns, and
+the median over the rounds (:func:`over_rounds`) or, of requests, over all of them.
 """
 
 import math

@@ -4,7 +4,6 @@
 """
 
 import logging
-import multiprocessing
 import threading
 import time
 from collections import deque
@@ -15,6 +14,7 @@ from typing import Any
 from fsapp.lab import LabSwitch
 from fsapp.lab.people import Caller
 from tests.acceptance.switches.lab import DIALPLAN
+from tests.bench.aside import Aside
 from tests.ports import free_address
 
 NOTHING: Mapping[str, str] = {}
@@ -132,18 +132,12 @@ class Lab:
     control_password = PASSWORD
 
     def __init__(self) -> None:
-        spawning: Any = multiprocessing.get_context("spawn")
-        self._there, far = spawning.Pipe()
-        self._process = spawning.Process(target=_serve, args=(far,), daemon=True)
-        self._process.start()
-        self.outbound_address, self.control_address = self._there.recv()
+        self._aside = Aside(_serve)
+        self.outbound_address, self.control_address = self._aside.told()
         self._lock = threading.Lock()
 
     def stop(self) -> None:
-        self._there.send(None)
-        self._process.join(10)
-        if self._process.is_alive():
-            self._process.kill()
+        self._aside.stop()
 
     def place(
         self, count: int = 1, per_second: float = 200, variables: Mapping[str, str] = NOTHING
@@ -177,8 +171,7 @@ class Lab:
 
     def _do(self, name: str, *arguments: object) -> Any:
         with self._lock:
-            self._there.send((name, arguments))
-            answer, error = self._there.recv()
+            answer, error = self._aside.asked((name, arguments))
         if error is not None:
             raise RuntimeError(f"lab switch, {name}: {error}")
         return answer

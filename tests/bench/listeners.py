@@ -4,13 +4,14 @@ All of them read everything; every tenth looks at what it reads and notes, for e
 heard that it came and that it was over. More would measure this process instead of the app.
 """
 
-import multiprocessing
 import re
 import selectors
 import socket
 import time
 from collections.abc import Sequence
 from typing import Any
+
+from tests.bench.aside import Aside
 
 _EVENT = re.compile(rb'event: (call_offer|call_hangup)\ndata: .*?"call":\{"id":"([^"]+)"')
 _TAIL = 4096
@@ -66,15 +67,11 @@ class Listeners:
     """One client for each token, listening once this is made."""
 
     def __init__(self, address: str, tokens: Sequence[str]) -> None:
-        spawning: Any = multiprocessing.get_context("spawn")
-        self._there, far = spawning.Pipe()
-        self._process = spawning.Process(target=_listen, args=(address, tokens, far), daemon=True)
-        self._process.start()
-        self._there.recv()
+        self._aside = Aside(_listen, address, tokens)
+        self._aside.told()
 
     def stop(self) -> Heard:
         """Ends all streams; what was heard."""
-        self._there.send(None)
-        heard: Heard = self._there.recv()
-        self._process.join(10)
+        heard: Heard = self._aside.asked(None)
+        self._aside.stop()
         return heard

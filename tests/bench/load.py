@@ -4,12 +4,13 @@ How many answers a second come back on so many keep-alive connections, each of w
 soon as it has its answer.
 """
 
-import multiprocessing
 import re
 import selectors
 import socket
 import time
 from typing import Any
+
+from tests.bench.aside import Aside
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNK = 262144
@@ -79,22 +80,17 @@ class Load:
     """The other process."""
 
     def __init__(self) -> None:
-        spawning: Any = multiprocessing.get_context("spawn")
-        self._there, far = spawning.Pipe()
-        self._process = spawning.Process(target=_serve, args=(far,), daemon=True)
-        self._process.start()
+        self._aside = Aside(_serve)
 
     def rate(self, address: str, request: bytes, connections: int, seconds: float) -> float:
         """Answers a second. Raises OSError when one is not 200."""
-        self._there.send((address, request, connections, seconds))
-        answer = self._there.recv()
+        answer = self._aside.asked((address, request, connections, seconds))
         if isinstance(answer, OSError):
             raise answer
         return float(answer)
 
     def stop(self) -> None:
-        self._there.send(None)
-        self._process.join(10)
+        self._aside.stop()
 
 
 def get(path: str, token: str = "") -> bytes:

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -31,6 +31,9 @@ from tests.bench.figures import LeftOutError
 SCENARIO = Path(__file__).parent / "sipp" / "caller.xml"
 QUIET_SECONDS = 0.3
 """How long after the last channel is gone the processes may still be tidying up."""
+LEAST = 900
+"""Milliseconds that every call lasts at least: whoever hangs up on a caller before that has not
+played the tone, and the call counts as failed."""
 NEVER = 600_000
 """Milliseconds after which a caller hangs up who leaves that to the other side."""
 
@@ -71,7 +74,9 @@ class Stage:
         lines = "\n".join(f"      {name}: {value}" for name, value in (headers or {}).items())
         scenario.write_text(
             Template(SCENARIO.read_text()).safe_substitute(
-                milliseconds=milliseconds, headers=lines.strip() or "X-None: none"
+                least=LEAST,
+                milliseconds=milliseconds - LEAST,
+                headers=lines.strip() or "X-None: none",
             )
         )
         where = f"127.0.0.1:{self.switch._sip_port}"
@@ -150,14 +155,14 @@ def on_freeswitch(
         switch.start()
     except SwitchUnavailable as reason:
         raise LeftOutError(str(reason)) from reason
-    app, tokens = _app(switch, folder, agents, more or {})
-    try:
+    with ExitStack() as stack:
+        stack.callback(switch.stop)
+        app, tokens = _app(switch, folder, agents, more or {})
         # It hears every event of every channel, and FreeSWITCH would pay for that.
         switch.watch.stop()
-        yield Stage(switch, app.start(), tokens, folder)
-    finally:
-        app.stop()
-        switch.stop()
+        app.launch()
+        stack.callback(app.stop)
+        yield Stage(switch, app.wait_ready(), tokens, folder)
 
 
 def _app(

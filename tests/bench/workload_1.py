@@ -87,9 +87,10 @@ class Running:
             return math.nan
         try:
             return self._cost(rate)
-        except CallsFailedError as error:
+        except (CallsFailedError, OSError) as error:
             self.failed = str(error)
-            self.stage.clear()
+            with contextlib.suppress(CallsFailedError):
+                self.stage.clear()
             return math.nan
 
     def _cost(self, rate: float) -> float:
@@ -146,7 +147,9 @@ def run(
             one.cost(20)  # the first calls import and compile
         for rate in rates:
             yield from at_rate(running, rate, rounds, lines)
-    yield Curve(1, "cpu-per-call", TITLE, "calls/s", "CPU ms per call", lines)
+    drawn = {name: points for name, points in lines.items() if points}
+    if drawn:
+        yield Curve(1, "cpu-per-call", TITLE, "calls/s", "CPU ms per call", drawn)
 
 
 def at_rate(
@@ -160,7 +163,10 @@ def at_rate(
         one.freeswitch.clear()
         one.failed = ""
     costs = over_rounds([_cost(one, rate) for one in running], rounds)
-    ours = running[0], costs[0]
+    ours = next(
+        ((one, cost) for one, cost in zip(running, costs, strict=True) if not one.side.command),
+        None,
+    )
     for one, cost in zip(running, costs, strict=True):
         if not one.failed:
             lines[one.side.name].append((rate, cost))
@@ -168,15 +174,15 @@ def at_rate(
 
 
 def compared(
-    one: Running, cost: float, ours: tuple[Running, float], rate: float
+    one: Running, cost: float, ours: tuple[Running, float] | None, rate: float
 ) -> Figure | Missing:
-    """One side's line of the table. ``ours``: fsapp, and what a call costs it."""
-    name, counts = one.side.name, one.side.counts and one is not ours[0]
+    """One side's line of the table. ``ours``: fsapp, and what a call costs it, if it is asked."""
+    name, counts = one.side.name, one.side.counts and ours is not None and one is not ours[0]
     what = f"fsapp, {rate:g} calls/s" if counts else f"{name}, {rate:g} calls/s"
     if one.failed:
         beside = f", beside {name}" if counts else ""
         return Missing(1, what + beside, one.failed, failed=not one.side.command)
-    if not counts:
+    if ours is None or not counts:
         freeswitch = statistics.median(one.freeswitch)
         return Figure(1, f"{what} (FreeSWITCH itself {freeswitch:.1f} ms)", cost, "ms")
     if ours[0].failed:

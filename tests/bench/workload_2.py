@@ -15,6 +15,7 @@ which is the least that fsapp's own library leaves to anybody: no HTTP, no recor
 
 import argparse
 import contextlib
+import math
 import queue
 import statistics
 import subprocess
@@ -72,6 +73,7 @@ class Desk:
     def calls(self, rate: float, count: int) -> tuple[float, float]:
         """CPU milliseconds a call of fsapp and of FreeSWITCH. Raises :class:`CallsFailedError`."""
         self.done, before = 0, self.stage.ended_on_record()
+        self.problems.clear()
         headers = {"X-Var-fsapp_music": TONE}
         with self.stage.costs(fsapp=self.stage.app.pid) as spent:
             self.stage.work(rate, count, headers=headers)
@@ -109,13 +111,15 @@ class Bare:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.address = free_address()
+        self.failed = ""
+        """Why it has no figure at this rate."""
 
     def __enter__(self) -> "Bare":
         port = self.address.rpartition(":")[2]
         command = [sys.executable, str(PEER), port, TONE, str(TALK_SECONDS), *AGENTS.values()]
         self._program = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._program.stdout is not None
-        self._pid = int(self._program.stdout.readline())
+        self._pid = int(self._program.stdout.readline() or 0)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -123,11 +127,18 @@ class Bare:
         self._program.wait(10)
 
     def calls(self, rate: float, count: int) -> tuple[float, float]:
-        """CPU milliseconds a call of the handler and of FreeSWITCH."""
+        """CPU milliseconds a call of the handler and of FreeSWITCH; fsapp's do not depend on it."""
+        if self.failed:
+            return math.nan, math.nan
         self.stage.leads_to(self.address)
         try:
             with self.stage.costs(bare=self._pid) as spent:
                 self.stage.work(rate, count)
+        except (CallsFailedError, OSError) as error:
+            self.failed = str(error)
+            with contextlib.suppress(CallsFailedError):
+                self.stage.clear()
+            return math.nan, math.nan
         finally:
             self.stage.leads_to(self.stage.switch.outbound_address)
         return spent["bare"] / count * 1000, spent["freeswitch"] / count * 1000
@@ -147,21 +158,24 @@ def run(rates: Sequence[float] = RATES, rounds: int = ROUNDS) -> Iterator[Figure
                 yield from at_rate(desk, bare, rate, rounds)
             except CallsFailedError as error:
                 yield Missing(2, f"desk call, {rate:g} calls/s", str(error), failed=True)
-                desk.problems.clear()
                 desk.stage.clear()
 
 
-def at_rate(desk: Desk, bare: Bare, rate: float, rounds: int) -> Iterator[Figure]:
+def at_rate(desk: Desk, bare: Bare, rate: float, rounds: int) -> Iterator[Figure | Missing]:
     """The figures at one rate, in turns: each handler and FreeSWITCH by the same calls."""
+    bare.failed = ""
     found: dict[Desk | Bare, list[tuple[float, float]]] = {desk: [], bare: []}
     for number in range(rounds):
         for side in (desk, bare) if number % 2 else (bare, desk):
             found[side].append(side.calls(rate, round(rate * SECONDS)))
     app, beside = (statistics.median(one) for one in zip(*found[desk], strict=True))
-    handler, its = (statistics.median(one) for one in zip(*found[bare], strict=True))
-    what = f"desk call, {rate:g} calls/s"
+    what, beside_it = f"desk call, {rate:g} calls/s", f"by bare python-ESL, {rate:g} calls/s"
     yield Figure(2, what, app, "ms", "FreeSWITCH", beside, at_most=0.25)
-    yield Figure(2, f"by bare python-ESL, {rate:g} calls/s", handler, "ms", "FreeSWITCH", its)
+    if bare.failed:
+        yield Missing(2, beside_it, bare.failed)
+        return
+    handler, its = (statistics.median(one) for one in zip(*found[bare], strict=True))
+    yield Figure(2, beside_it, handler, "ms", "FreeSWITCH", its)
     yield Figure(2, what, app, "ms", "bare python-ESL", handler)
 
 

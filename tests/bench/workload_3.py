@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from fsapp.calls.agent import Agent
+from tests.acceptance.client import Client
 from tests.acceptance.wait import wait_until
 from tests.bench.desk import ANNA, Desk, cpu_seconds, resident
 from tests.bench.figures import Curve, Figure, over_rounds
@@ -45,10 +46,12 @@ MANY = 1000
 class Side:
     """One app on its switch."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.lab = Lab()
+        stack.callback(self.lab.stop)
         agents = [Agent(f"a{n}", "A", f"user/{1000 + n}", "agent", frozenset({n})) for n in OTHERS]
         self.desk = Desk(folder, self.lab, [ANNA, SEES_ALL, *agents])
+        stack.callback(self.desk.stop)
         self.lab.phones(["1101", *(str(1000 + number) for number in OTHERS)])
         self.lab.place(SMALLEST)
         self.desk.waits_until_queued(SMALLEST)
@@ -86,17 +89,11 @@ class Side:
     def memory(self) -> int:
         return resident(self.desk.app.pid)
 
-    def stop(self) -> None:
-        self.desk.stop()
-        self.lab.stop()
-
 
 def run() -> Iterator[Figure | Curve]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        few, many = (Side(folder / name) for name in ("few", "many"))
-        stack.callback(few.stop)
-        stack.callback(many.stop)
+        few, many = (Side(folder / name, stack) for name in ("few", "many"))
         yield from measured(few, many)
 
 
@@ -147,7 +144,14 @@ def idle(few: Side, many: Side) -> Figure:
 def everything_queued(few: Side, many: Side) -> Figure:
     """The queue request of an agent who may see every live call, at the largest size."""
     clients = [side.desk.clients[SEES_ALL.id] for side in (few, many)]
-    asks = [lambda c=client: 1000 * c.get("/call/queue").seconds for client in clients]
+    asks = [lambda c=client: queue(c) for client in clients]
     small, large = over_rounds(asks, 15)
     what = f"queue median, all of {many.live} calls seen"
     return Figure(3, what, large, "ms", f"{SMALLEST} calls", small)
+
+
+def queue(client: Client) -> float:
+    """Milliseconds that the queue takes."""
+    answer = client.get("/call/queue")
+    assert answer.code == 200, str(answer)
+    return 1000 * answer.seconds

@@ -5,14 +5,15 @@ own with as many threads, answering a constant document of the same size with th
 are asked by the same load generator, on 8 keep-alive connections, in turns.
 """
 
-import multiprocessing
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from fsapp.settings import Http
+from tests.bench.aside import Aside
 from tests.bench.desk import Desk
 from tests.bench.figures import Figure, over_rounds
 from tests.bench.lab import Lab
@@ -26,7 +27,7 @@ ROUNDS, SECONDS = 7, 2.0
 SHARE = 0.6
 
 
-def _bare(address: str, sizes: dict[str, int], ready: Any) -> None:
+def _bare(address: str, sizes: dict[str, int], bench: Any) -> None:
     from bottle import Bottle, response
     from cheroot.wsgi import Server
 
@@ -42,36 +43,32 @@ def _bare(address: str, sizes: dict[str, int], ready: Any) -> None:
     host, _, port = address.rpartition(":")
     server = Server((host, int(port)), bottle, numthreads=Http().threads)
     server.prepare()
-    ready.send(None)
-    server.serve()
+    threading.Thread(target=server.serve, daemon=True).start()
+    bench.send(None)
+    bench.recv()
 
 
 class Bare:
     """The bare server, answering documents of these sizes at these paths."""
 
     def __init__(self, sizes: dict[str, int]) -> None:
-        spawning: Any = multiprocessing.get_context("spawn")
         self.address = free_address()
-        here, there = spawning.Pipe()
-        self._process = spawning.Process(
-            target=_bare, args=(self.address, sizes, there), daemon=True
-        )
-        self._process.start()
-        here.recv()
+        self._aside = Aside(_bare, self.address, sizes)
+        self._aside.told()
 
     def stop(self) -> None:
-        self._process.kill()
-        self._process.join()
+        self._aside.stop()
 
 
 def run() -> Iterator[Figure]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        lab, load = Lab(), Load()
-        desk = Desk(folder, lab)
-        stack.callback(lab.stop)
-        stack.callback(desk.stop)
+        load = Load()
         stack.callback(load.stop)
+        lab = Lab()
+        stack.callback(lab.stop)
+        desk = Desk(folder, lab)
+        stack.callback(desk.stop)
         call_id = lab.place(QUEUED, 100)[0]
         desk.waits_until_queued(QUEUED)
         asked = {"/call/state": f"/call/state?call_id={call_id}", "/call/queue": "/call/queue"}

@@ -34,8 +34,9 @@ MOST = 3.0
 class Race:
     """The desk, and who has taken which call."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.lab = Lab()
+        stack.callback(self.lab.stop)
         extensions = [str(1000 + number) for number in range(AGENTS)]
         self.names = [f"agent{extension}" for extension in extensions]
         agents = [
@@ -43,6 +44,7 @@ class Race:
             for name, extension in zip(self.names, extensions, strict=True)
         ]
         self.desk = Desk(folder, self.lab, agents)
+        stack.callback(self.desk.stop)
         self._extensions = extensions
         self.taken: list[str] = []
         self.failed: list[BaseException] = []
@@ -87,15 +89,10 @@ class Race:
         self.taken.append(call["id"])
         self.desk.done("hangup", name)
 
-    def stop(self) -> None:
-        self.desk.stop()
-        self.lab.stop()
-
 
 def run() -> Iterator[Figure]:
     with ExitStack() as stack:
-        race = Race(Path(stack.enter_context(tempfile.TemporaryDirectory())))
-        stack.callback(race.stop)
+        race = Race(Path(stack.enter_context(tempfile.TemporaryDirectory())), stack)
         race.phones(0)
         race.queue(EACH)
         race.alone()  # what is made once is made

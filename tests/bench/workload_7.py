@@ -32,14 +32,16 @@ HANDLED = 20
 class Side:
     """One app that is killed and started again."""
 
-    def __init__(self, folder: Path, ended: int, live: int) -> None:
+    def __init__(self, folder: Path, ended: int, live: int, stack: ExitStack) -> None:
         folder.mkdir()
         if ended:
             build(folder / "desk.db", ended)
         self.lab = Lab()
+        stack.callback(self.lab.stop)
         names = [f"a{number}" for number in range(HANDLED if live else 0)]
         agents = [Agent(name, name, f"user/{1110 + n}") for n, name in enumerate(names)]
         self.desk = Desk(folder, self.lab, [ANNA, *agents])
+        stack.callback(self.desk.stop)
         self.lab.phones(str(1110 + number) for number in range(HANDLED))
         self.live = live
         self.lab.place(live, 120)
@@ -65,18 +67,12 @@ class Side:
         assert listed == self.live, f"of {self.live} calls {listed} are there after the restart"
         return ready, back
 
-    def stop(self) -> None:
-        self.desk.stop()
-        self.lab.stop()
-
 
 def run() -> Iterator[Figure]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        none = Side(folder / "none", 0, 0)
-        stack.callback(none.stop)
-        many = Side(folder / "many", ENDED, LIVE)
-        stack.callback(many.stop)
+        none = Side(folder / "none", 0, 0, stack)
+        many = Side(folder / "many", ENDED, LIVE, stack)
         found = [(none.restart()[0], *many.restart()) for _ in range(ROUNDS)]
         empty, ready, back = (statistics.median(column) for column in zip(*found, strict=True))
         yield Figure(7, "ready after", ready, "s", at_most=MOST_SECONDS)
