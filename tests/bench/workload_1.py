@@ -13,13 +13,15 @@ the queue, hence two more transitions and the queue's own music after the tone: 
 "blind" is python-ESL that hears of nothing at all, not even the tone's end: the least that any
 handler made with it can cost.
 
-A call that does not go as it should costs less, or more, than one that does: a side with such a
+Rates at which FreeSWITCH alone would take more processors than there are are left out. A call that
+does not go as it should costs less, or more, than one that does: a side with such a
 call, or (fsapp's) with one that is not on record as ended, has no figure at that rate.
 """
 
 import argparse
 import contextlib
 import math
+import os
 import shutil
 import statistics
 import subprocess
@@ -146,10 +148,20 @@ def run(
         for one in running:
             one.cost(20)  # the first calls import and compile
         for rate in rates:
-            yield from at_rate(running, rate, rounds, lines)
+            needed = rate * freeswitch_alone(running) / 1000
+            if needed >= (os.cpu_count() or 1):
+                why = f"FreeSWITCH alone would take {needed:.1f} of {os.cpu_count()} processors"
+                yield Missing(1, f"{rate:g} calls/s", why)
+            else:
+                yield from at_rate(running, rate, rounds, lines)
     drawn = {name: points for name, points in lines.items() if points}
     if drawn:
         yield Curve(1, "cpu-per-call", TITLE, "calls/s", "CPU ms per call", drawn)
+
+
+def freeswitch_alone(running: Sequence[Running]) -> float:
+    """CPU milliseconds a call takes FreeSWITCH itself, as measured last."""
+    return statistics.median([cost for one in running for cost in one.freeswitch] or [0.0])
 
 
 def at_rate(
