@@ -14,8 +14,8 @@ the queue, hence two more transitions and the queue's own music after the tone: 
 handler made with it can cost.
 
 Rates at which FreeSWITCH alone would take more processors than there are are left out. A call that
-does not go as it should costs less, or more, than one that does: a side with such a
-call, or (fsapp's) with one that is not on record as ended, has no figure at that rate.
+does not go as it should costs less, or more, than one that does: a side with such a call, or
+(fsapp's) with one that is not on record as ended, has no figure at that rate.
 """
 
 import argparse

@@ -21,7 +21,10 @@ class Handler(socketserver.BaseRequestHandler):
         if not connection.connected():
             return
         uuid = connection.getInfo().getHeader("unique-id")
-        if not BLIND:
+        if BLIND:
+            # Else FreeSWITCH breaks the tone off for the next application.
+            connection.setEventLock("1")
+        else:
             connection.sendRecv("myevents")
         connection.execute("answer", "", uuid)
         connection.execute("playback", TONE, uuid)
