@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import select
+import selectors
 import socket
 import ssl
 import time
@@ -226,8 +226,7 @@ class Connections:
             while True:
                 used, connection = self._idle.pop()
                 # What an idle connection has to say can only be that it is over.
-                over = bool(select.select([connection.sock], [], [], 0)[0])
-                if time.monotonic() - used < IDLE_SECONDS and not over:
+                if time.monotonic() - used < IDLE_SECONDS and not _speaks(connection.sock):
                     return connection
                 connection.close()
         return None
@@ -263,3 +262,10 @@ def _reason(error: Exception) -> str:
     if isinstance(error, http.client.HTTPException):
         return f"no proper HTTP ({type(error).__name__})"
     return str(getattr(error, "strerror", None) or error)
+
+
+def _speaks(sock: socket.socket) -> bool:
+    """Whether there is something to read. (``select`` would refuse descriptors from 1,024 on.)"""
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_READ)
+        return bool(selector.select(0))

@@ -134,9 +134,15 @@ class Listener:
         while not self._stopping.is_set():
             if not self._places.acquire(timeout=PAUSE_SECONDS):
                 continue
-            ready, _, _ = select.select([self._socket], [], [], PAUSE_SECONDS)
-            if not ready or not self._taken():
+            if not self._knocked() or not self._taken():
                 self._places.release()
+
+    def _knocked(self) -> bool:
+        """Whether somebody wants to be taken, after a moment at most. (``select`` would refuse
+        descriptors from 1,024 on, which this one may have inside a busy FreeSWITCH.)"""
+        knocks = select.poll()
+        knocks.register(self._socket, select.POLLIN)
+        return bool(knocks.poll(PAUSE_SECONDS * 1000))
 
     def _taken(self) -> bool:
         """Whether a peer has begun its hand-shake, which then gives the place back."""

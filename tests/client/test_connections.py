@@ -7,11 +7,13 @@ import ssl
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fsapp.client import Client, Refused, Unreachable, trusting
 from fsapp.web.server import WebServer
+from tests.descriptors import many_allowed, raised
 from tests.web.test_tls import FILES, server  # noqa: F401 - a fixture
 
 from .peer import Line, peer
@@ -44,6 +46,24 @@ def test_a_connection_that_the_server_has_closed_is_not_used_again() -> None:
             client.pickup()
             there._threads[-1].join(SOON)
         assert there.connections == len(there.heard) == 3
+
+
+def test_a_connection_is_kept_on_a_descriptor_above_those_of_select(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def talk(line: Line) -> None:
+        while True:
+            line.hears()
+            line.answers(CALLS)
+
+    def connect(*given: Any, **named: Any) -> socket.socket:
+        return raised(connects(*given, **named))
+
+    connects = socket.create_connection
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with many_allowed(), peer(talk) as there, Client(there.url) as client:
+        assert client.calls() == client.calls() == []
+        assert there.connections == 1
 
 
 def closes_on_the_second(line: Line) -> None:

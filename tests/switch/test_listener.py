@@ -16,6 +16,7 @@ import pytest
 from fsapp.switch import listener as listener_module
 from fsapp.switch.channel import Channel, Headers, Reply
 from fsapp.switch.listener import MOST_TOLD, REFUSALS, Listener, PeerLimits
+from tests.descriptors import many_allowed, raised
 from tests.switch.peer import LIMIT, UUID, NotingHandler, Peer, nothing_left, wait_until
 
 SUBSCRIPTION = ("linger 5", "myevents")
@@ -73,6 +74,18 @@ def test_a_channel_that_connects_is_told_of_with_its_data(
     channel = handler.channels[0]
     assert (channel.uuid, channel.caller_name, channel.destination) == (UUID, "Ann Ö", "5900")
     peer.close()
+
+
+def test_callers_are_taken_on_a_descriptor_above_those_of_select(handler: NotingHandler) -> None:
+    with many_allowed():
+        listener = Listener("127.0.0.1", 0, [ipaddress.ip_network("127.0.0.0/8")], handler)
+        listener._socket = raised(listener._socket)
+        listener.start()
+        peer = shake_hands(listener)
+        wait_until(lambda: handler.channels, "the handler was not told")
+        assert listener.bound
+        peer.close()
+        listener.stop()
 
 
 def test_what_the_handler_posts_follows_the_subscription(
