@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from fsapp.calls.call import Call, State
 from fsapp.calls.outcome import outcome, waited
@@ -73,13 +74,14 @@ class Facts:
     """What is known about a happening: when (Unix seconds), who, with which channel, why.
 
     ``recall_at`` and ``overflow_at``: when a caller who is put on hold or queued by it will have
-    waited for too long; ``None`` is never.
+    waited for too long; ``None`` is never. ``unanswered``: she has hung up before she was answered.
     """
 
     now: int
     agent: str | None = None
     channel: str | None = None
     cause: str | None = None
+    unanswered: bool = False
     recall_at: int | None = None
     overflow_at: int | None = None
 
@@ -91,7 +93,7 @@ class Limits:
     hold: float = 0.0
     queue: float = 0.0
 
-    def facts(self, now: float, **known: str | None) -> Facts:
+    def facts(self, now: float, **known: Any) -> Facts:
         """The facts of a happening at ``now`` (Unix seconds with fractions)."""
         return Facts(
             int(now),
@@ -274,6 +276,7 @@ def _hangup(call: Call, facts: Facts) -> Call:
         call,
         locked=False,
         b_leg=None,
+        answered_at=None if facts.unanswered else call.answered_at,
         ended_at=facts.now,
         hangup_cause=facts.cause,
         recall_at=None,

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, State
@@ -134,7 +135,7 @@ class Board:
         *,
         key: KeyRecord | None = None,
         at: float | None = None,
-        **facts: str | None,
+        **facts: Any,
     ) -> Written[None]:
         """One transition of the table: call, row and events. The future is the commit's.
 
@@ -299,7 +300,7 @@ class Board:
         """The call's place in its organization's queue, 1 = next; ``None`` when not queued."""
         return self.lines.position(call) if call.state is State.QUEUED else None
 
-    def _facts(self, at: float | None, facts: Mapping[str, str | None]) -> Facts:
+    def _facts(self, at: float | None, facts: Mapping[str, Any]) -> Facts:
         return self.limits.facts(self.clock.now() if at is None else at, **facts)
 
     def _otherwise(self, live: LiveCall, happening: Happening, known: Facts) -> Otherwise | None:

@@ -89,12 +89,14 @@ class Endings:
                 live.alone_since = self._board.clock.now()
             self.silent()
 
-    def hung_up(self, turn: Turn, live: LiveCall, cause: str) -> None:
-        """The customer's channel has ended, with FreeSWITCH's cause."""
+    def hung_up(self, turn: Turn, live: LiveCall, cause: str, *, unanswered: bool = False) -> None:
+        """The customer's channel has ended, with FreeSWITCH's cause. ``unanswered``: FreeSWITCH
+        says she never was, though it was told to."""
         if not live.call.live:
             return
-        before = live.call
-        self._board.happen(turn, live, Happening.HANGUP, cause=cause or "NORMAL_UNSPECIFIED")
+        before, cause = live.call, cause or "NORMAL_UNSPECIFIED"
+        never = unanswered and before.inbound and not live.answered
+        self._board.happen(turn, live, Happening.HANGUP, cause=cause, unanswered=never)
         self._board.jobs.pop(live.job, None)
         status = self._board.agents.get(before.assigned_to or "")
         if before.is_current and status is not None:

@@ -78,7 +78,7 @@ class EventHandler:
         live, leg = self._board.calls.get(event.uuid), self._board.legs.get(event.uuid)
         dialled = live is not None and live.call.state is State.RINGING and live.job
         if live is not None and (live.answered or not dialled):
-            self._endings.hung_up(turn, live, event.cause)
+            self._endings.hung_up(turn, live, event.cause, unanswered=event.unanswered)
         elif live is not None:
             later = lambda: self._dialled_in_vain(live, event.cause)  # noqa: E731
             self._board.clock.later(RESULT_SECONDS, later)
@@ -119,7 +119,7 @@ class EventHandler:
 
     def _of_call(self, turn: Turn, live: LiveCall, event: Event) -> None:
         if event.name in _ENDED:
-            self._endings.hung_up(turn, live, event.cause)
+            self._endings.hung_up(turn, live, event.cause, unanswered=event.unanswered)
         elif event.name == "CHANNEL_ANSWER":
             self._bridges.answered(turn, live)
         elif event.name == "CHANNEL_BRIDGE":

@@ -53,6 +53,7 @@ EVENT_HEADERS = (
     "Channel-State",
     "Channel-State-Number",
     "Hangup-Cause",
+    "Caller-Channel-Answered-Time",
     "Other-Leg-Unique-ID",
     "Application",
     "Application-UUID",
@@ -68,7 +69,6 @@ HEADERS = frozenset(
         "Call-Direction",
         "Caller-Caller-ID-Name",
         "Caller-Caller-ID-Number",
-        "Caller-Channel-Answered-Time",
         "Caller-Channel-Bridged-Time",
         "Caller-Context",
         "Caller-Destination-Number",
@@ -176,6 +176,8 @@ class Event:
     uuid: str = ""
     state: str = ""
     cause: str = ""
+    unanswered: bool = False
+    """Of a channel's end: whether it was never answered."""
     other_uuid: str = ""
     application: str = ""
     application_uuid: str = ""
@@ -198,6 +200,7 @@ class Event:
             uuid=harmless(headers.getHeader("Unique-ID")),
             state=harmless(headers.getHeader("Channel-State")),
             cause=harmless(headers.getHeader("Hangup-Cause")),
+            unanswered=headers.getHeader("Caller-Channel-Answered-Time") == "0",
             other_uuid=harmless(headers.getHeader("Other-Leg-Unique-ID")),
             **_of_execution(name, headers),
         )

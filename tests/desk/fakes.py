@@ -423,7 +423,7 @@ class Rig:
         return self.connects(uuid, RETURN_POINT)
 
     def happens(
-        self, uuid: str, name: str, *, on: FakeConnection | None = None, **facts: str
+        self, uuid: str, name: str, *, on: FakeConnection | None = None, **facts: Any
     ) -> None:
         """An event of the channel, on its newest connection or the given one."""
         connection = on or self.lines[uuid]
@@ -453,7 +453,7 @@ class Rig:
         event = Event("BACKGROUND_JOB", job=_one(r"Job-UUID: (\S+)", command), body=result)
         self.handler.happened(event, cast(Connection, on or self.control))
 
-    def told_by_control(self, uuid: str, name: str, **facts: str) -> None:
+    def told_by_control(self, uuid: str, name: str, **facts: Any) -> None:
         """An event that comes on the control connection."""
         self.handler.happened(Event(name, uuid=uuid, **facts), cast(Connection, self.control))
 

@@ -27,6 +27,37 @@ def test_a_caller_who_hangs_up_ends_the_call(rig: Rig) -> None:
     rig.check()
 
 
+@pytest.mark.parametrize("told_by", ["her own connection", "the control connection"])
+def test_a_caller_who_hangs_up_before_she_is_answered_was_never_answered(
+    rig: Rig, told_by: str
+) -> None:
+    rig.connects(CALLER, answered=False)
+    tells = rig.happens if told_by == "her own connection" else rig.told_by_control
+    tells(CALLER, "CHANNEL_HANGUP_COMPLETE", cause="ORIGINATOR_CANCEL", unanswered=True)
+    ended = ended_call(rig)
+    assert (ended.answered_at, ended.hangup_cause) == (None, "ORIGINATOR_CANCEL")
+    rig.check()
+
+
+def test_a_caller_who_was_answered_stays_so(rig: Rig) -> None:
+    rig.connects(CALLER, answered=False)
+    rig.happens(CALLER, "CHANNEL_ANSWER")
+    rig.happens(CALLER, "CHANNEL_HANGUP_COMPLETE", cause="NORMAL_CLEARING", unanswered=True)
+    assert ended_call(rig).answered_at is not None
+
+
+def test_who_is_not_said_to_be_unanswered_was_answered(rig: Rig) -> None:
+    rig.connects(CALLER, answered=False)
+    rig.happens(CALLER, "CHANNEL_HANGUP_COMPLETE", cause="NORMAL_CLEARING")
+    assert ended_call(rig).answered_at is not None
+
+
+def ended_call(rig: Rig) -> Call:
+    ended = rig.calls.find(CALLER)
+    assert ended is not None
+    return ended
+
+
 def test_a_hangup_told_twice_is_told_to_clients_once(rig: Rig) -> None:
     leg = talking(rig)
     for _ in range(2):

@@ -95,7 +95,8 @@ def test_every_field_of_a_channel_is_harmless(text: str) -> None:
 def test_every_field_of_an_event_is_harmless(text: str, name: str) -> None:
     event = Event.read(name, Everywhere(text))
     for field in Event.__slots__:
-        assert_harmless(getattr(event, field))
+        value = getattr(event, field)
+        assert isinstance(value, bool) or assert_harmless(value) is None
 
 
 def assert_harmless(text: str) -> None:
@@ -166,6 +167,16 @@ def test_an_event_is_read_from_its_headers() -> None:
         "u", "CS_PARK", "USER_BUSY", "o",
     )  # fmt: skip
     assert event.application == ""
+
+
+@pytest.mark.parametrize(("time", "unanswered"), [("0", True), ("1700000000999999", False)])
+def test_an_end_tells_whether_the_channel_was_ever_answered(time: str, unanswered: bool) -> None:
+    headers = Headers({"Caller-Channel-Answered-Time": time})
+    assert Event.read("CHANNEL_HANGUP", headers).unanswered is unanswered
+
+
+def test_nothing_said_of_an_answer_is_no_word_of_none() -> None:
+    assert not Event.read("CHANNEL_HANGUP", Headers()).unanswered
 
 
 def test_only_the_end_of_an_application_tells_of_it() -> None:
