@@ -43,7 +43,7 @@ from fsapp.desk.parts import Parts
 from fsapp.desk.pickup import Pickup
 from fsapp.desk.queue_list import QueueList
 from fsapp.desk.reports import Reports
-from fsapp.desk.shown import all_shown, places, present, shown
+from fsapp.desk.shown import all_shown, places, present, shown, state_shown
 from fsapp.desk.transfer import Transfer
 from fsapp.desk.verbs import committed
 from fsapp.store.agents import Agents, UnknownAgent
@@ -209,10 +209,7 @@ class Desk:
         call = live.call if live else self._board.find_ended(call_id)
         if call is None or not agent.serves(call.organization_id):
             raise call_not_found(call_id)
-        return {
-            "status": "success",
-            "call": {**call.short_document(), **shown(self._board, agent, call)},
-        }
+        return {"status": "success", "call": state_shown(self._board, agent, call)}
 
     def _call_pickup(self, agent: Agent, parameters: Parameters) -> CallAnswer:
         call_id, take = parameters.get("call_id"), self._pickup

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from fsapp.calls.agent import Agent
 from fsapp.calls.call import Call, queue_order
-from fsapp.calls.document_types import ShownCallDocument
-from fsapp.calls.documents import CallJson, shown_document
+from fsapp.calls.document_types import ShownCallDocument, StateCallDocument
+from fsapp.calls.documents import CallJson, shown_document, state_document
 from fsapp.calls.guard import Abilities, Situation, Subject, can
 from fsapp.desk.board import Board, LiveCall
 
-__all__ = ["all_shown", "numbered", "places", "present", "shown"]
+__all__ = ["all_shown", "numbered", "places", "present", "shown", "state_shown"]
 
 Seen = tuple[LiveCall, Subject]
 """A live call, and what it was at the moment that is shown."""
@@ -23,13 +23,24 @@ Seen = tuple[LiveCall, Subject]
 
 def shown(board: Board, agent: Agent, call: Call) -> ShownCallDocument:
     """The call object for ``agent``; what she may do is of this moment. Not in a turn."""
+    return shown_document(*_of_this_moment(board, agent, call))
+
+
+def state_shown(board: Board, agent: Agent, call: Call) -> StateCallDocument:
+    """As :func:`shown`, behind the short call (protocol §3)."""
+    return state_document(*_of_this_moment(board, agent, call))
+
+
+def _of_this_moment(
+    board: Board, agent: Agent, call: Call
+) -> tuple[CallJson, int | None, Sequence[str]]:
     with board.turn():
         live = board.calls.get(call.id)
         subject = live.subject if live else None
         position = board.position(call) if live else None
         situation = board.situation(agent)
     verbs = can(agent, subject, situation) if subject else []
-    return shown_document(live.json(call) if live else CallJson(call), position, verbs)
+    return live.json(call) if live else CallJson(call), position, verbs
 
 
 def all_shown(

@@ -86,11 +86,18 @@ class RequestMeter:
     def __init__(self, registry: Registry) -> None:
         self._requests = counter(REQUESTS, registry)
         self._duration = histogram(REQUEST_DURATION, registry)
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        """The series of what has been answered; finding one by its labels takes longer."""
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """See ``fsapp.web.app.Figures.answered``."""
-        self._requests.labels(route, method, str(status)).inc()
-        self._duration.labels(route).observe(seconds)
+        key = route, method, status
+        known = self._known.get(key)
+        if known is None:
+            series = self._requests.labels(route, method, str(status))
+            known = self._known[key] = series, self._duration.labels(route)
+        known[0].inc()
+        known[1].observe(seconds)
 
     def refused(self, status: int) -> None:
         """What came was no request of HTTP (``fsapp.web.server.WebServer``)."""

@@ -33,3 +33,14 @@ def test_json_and_mapping_say_the_same_key_for_key(
     assert dict(shown) == {**call.document(position), "can": verbs}
     assert list(json.loads(shown.json()).items()) == list(shown.items())
     assert len(shown) == len(dict(shown))
+
+
+@given(calls, st.none() | st.integers(1), st.lists(st.sampled_from(VERBS)))
+def test_the_state_is_the_short_call_with_the_whole_object_merged_in(
+    call: Call, position: int | None, verbs: list[str]
+) -> None:
+    whole = {**call.document(position), "can": verbs}
+    state = Shown(CallJson(call), position, verbs, state=True)
+    assert list(state.items()) == list({**call.short_document(), **whole}.items())
+    assert list(json.loads(state.json()).items()) == list(state.items())
+    assert not call.short_document().keys() & whole.keys()
