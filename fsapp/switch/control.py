@@ -168,8 +168,12 @@ class Control:
         if self._stopping.is_set():
             connection.close()
         log.info("FreeSWITCH answers at %s", self._where)
-        came_up()
-        pulse.start()
+        try:
+            came_up()
+            pulse.start()
+        except Exception:
+            log.exception("a mistake of ours as FreeSWITCH came up; asking it anew")
+            connection.close()
         try:
             connection.receive(handler)
         finally:

@@ -27,9 +27,9 @@ def log_in(host: str, port: int, password: str, most_body: int) -> tuple[Wire, F
     """
     deadline = time.monotonic() + LIMIT_SECONDS
     sock = socket.create_connection((host, port), LIMIT_SECONDS)
-    prepare(sock)
     wire = Wire(sock, most_body)
     try:
+        prepare(sock)
         return wire, greet(wire, password, deadline)
     except BaseException:
         wire.release()

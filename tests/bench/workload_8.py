@@ -20,7 +20,7 @@ from tests.bench.shift import Shift, in_turns, late, middle
 
 TITLE = "a history of 1,000,000 calls"
 CALLS = 1_000_000
-ROUNDS, CYCLES = 5, 20
+ROUNDS, CYCLES = 5, 40
 SLOWED = 1.5
 READS = ("state", "queue", "list", "agent", "agent/list")
 VERBS = (*READS, "pickup", "park", "unpark", "originate", "transfer")

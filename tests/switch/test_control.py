@@ -116,6 +116,25 @@ def test_it_comes_back_when_the_connection_was_lost(switch: EventSocket) -> None
     controlled.control.stop()
 
 
+def test_a_mistake_as_it_comes_up_costs_that_connection_only(
+    switch: EventSocket, caplog: pytest.LogCaptureFixture
+) -> None:
+    mistakes = [ValueError("ours")]
+
+    def came_up() -> None:
+        if mistakes:
+            raise mistakes.pop()
+        up.set_result(None)
+
+    up: Future[None] = Future()
+    control = Control(switch.address, "ClueCon", ManualClock().later, SILENCE)
+    control.start(NotingHandler(), came_up)
+    up.result(LIMIT)
+    assert control.connection is not None
+    assert "a mistake of ours as FreeSWITCH came up" in caplog.text
+    control.stop()
+
+
 def test_connections_made_and_attempts_that_failed_are_counted(switch: EventSocket) -> None:
     controlled = Controlled(switch.address)
     controlled.wait_up()
