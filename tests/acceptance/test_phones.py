@@ -190,3 +190,26 @@ def test_a_parked_call_survives_the_death_of_the_phone(a_caller: Callers, anna: 
     caller.hears(ON_HOLD)
     anna.unparks(caller)
     anna.speaks_with(caller)
+
+
+@pytest.mark.parametrize("how", FAILURES)
+@pytest.mark.parametrize("verb", ["unpark", "pickup"])
+def test_a_parked_call_that_cannot_be_taken_back_stays_hers_on_hold(
+    verb: str, how: str, a_caller: Callers, anna: Agent, desk: Desk
+):
+    caller = a_caller.waits()
+    anna.picks_up(caller)
+    anna.parks()
+    anna.phone.dies()
+    anna.phone.is_quiet()
+    fail(anna.phone, how)
+    anna.is_refused(phone_unavailable(anna, FAILURES[how], caller), verb, caller)
+    call = desk.call(caller)
+    assert call is not None
+    assert (call["state"], call["assigned_to"]) == ("parked", "anna")
+    caller.hears(ON_HOLD)
+    now = anna.is_now()
+    assert (now["state"], now["current_call"], now["parked_calls"]) == ("idle", None, [caller.id])
+    anna.phone.answers()
+    anna.does(verb, caller)
+    anna.speaks_with(caller)
