@@ -22,6 +22,9 @@ from .test_bad_input import NAMED, request_line
 HANDSHAKE = Outbound().handshake_timeout
 """How long the listener waits for somebody who says nothing, in seconds."""
 
+BACK = 10.0
+"""How long a caller's way back may take after the app was killed, in seconds."""
+
 INJECTIONS = [
     "x\n\napi uuid_kill {canary}\n\n",
     "x\r\n\r\nbgapi uuid_kill {canary}\r\n\r\n",
@@ -114,6 +117,7 @@ NAMES = [
     "a,b;c=d|e",
     "{x=y}[u=v]",
     "J\u00fcrgen \u7535\u8bdd",
+    "J\udcfcrgen",
     "x" * 300,
     "{}",
     "^^:a=b",
@@ -136,6 +140,26 @@ def test_in_the_callers_name(name: str, a_caller: Callers, anna: Agent, canary: 
     anna.speaks_with(caller)
 
 
+BYTES = {"J\udcfcrgen": "J\ufffdrgen", "\udcff\udcfe": "\ufffd\ufffd", "a\udc80b": "a\ufffdb"}
+"""Names that are no UTF-8 (the first is Latin-1), and how they are shown."""
+
+
+@pytest.mark.parametrize("name", BYTES, ids=ascii)
+def test_a_name_that_is_no_utf_8_outlives_the_app(
+    name: str, a_caller: Callers, anna: Agent, canary: Caller, desk: Desk
+):
+    caller = a_caller.waits(name=name)
+    assert caller.call["caller_name"] == BYTES[name]
+    desk.is_on_record()
+    desk.app.kill()
+    desk.app.start()
+    assert caller.is_queued(limit=BACK)["caller_name"] == BYTES[name]
+    anna.picks_up(caller)
+    anna.speaks_with(caller)
+    anna.parks()
+    assert anna.unparks(caller)["caller_name"] == BYTES[name]
+
+
 def is_harmless(shown: str, sent: str) -> bool:
     """Shown as it was sent, or shortened or cleaned; never longer and never something else.
 
@@ -144,7 +168,7 @@ def is_harmless(shown: str, sent: str) -> bool:
     return shown == sent or (len(shown) <= len(sent) and set(shown) <= {*sent, *" ?_%\ufffd"})
 
 
-NUMBERS = ["+4512345678", "anonymous", "100%25", "1" * 100]
+NUMBERS = ["+4512345678", "anonymous", "100%25", "1" * 100, "12\udcff34"]
 ODD_NUMBERS = ["a,b", "x\n\napi hupall\n\n", "{x=y}", "'", "${hupall}", "}1142", "1 2", "\u7535"]
 
 

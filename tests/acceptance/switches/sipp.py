@@ -30,8 +30,9 @@ UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 def caller_headers(switch: str, destination: str, number: str, name: str) -> dict[str, str]:
     """What a caller needs to know: who she is, and whom to call on the switch at this address."""
     shown = name.replace("\\", "\\\\").replace('"', '\\"')
+    user = quote(number, safe="+*", errors="surrogateescape")
     return {
-        "X-Caller": f'"{shown}" <sip:{quote(number, safe="+*")}@127.0.0.1>',
+        "X-Caller": f'"{shown}" <sip:{user}@127.0.0.1>',
         "X-Destination": f"sip:{quote(destination, safe='+*')}@{switch}",
     }
 
@@ -85,7 +86,8 @@ class Sipp:
         return ["-sf", str(scenario), *sockets, *media, "-nostdin", *errors, *self.options]
 
     def tell(self, method: str, call_id: str, headers: Mapping[str, str] = NOTHING) -> None:
-        """Send it a bare request of ours, which it does not answer."""
+        """Send it a bare request of ours, which it does not answer; bytes that are no UTF-8 as
+        they are."""
         lines = [
             f"{method} sip:sipp@{self.address} SIP/2.0",
             f"Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK-tell-{call_id}",
@@ -99,8 +101,9 @@ class Sipp:
         bad = [line for line in lines if UNPRINTABLE.search(line)]
         if bad:
             raise ValueError(f"a SIP header cannot carry {bad}")
+        request = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            sender.sendto(("\r\n".join(lines) + "\r\n\r\n").encode(), ("127.0.0.1", self.port))
+            sender.sendto(request, ("127.0.0.1", self.port))
 
     def stop(self) -> None:
         """End it at once, whatever its calls are doing."""
