@@ -126,7 +126,7 @@ NAMES = [
 ]
 LINE_BREAKS = ["x\n\napi hupall\n\n", "x\r\nContent-Length: 99999", "a\x00b", "\x1b[2J"]
 
-only_lab = pytest.mark.lab_only("SIP cannot carry a control character in a display name or number")
+only_lab = pytest.mark.lab_only("SIP cannot carry a control character in a display name")
 
 
 @pytest.mark.parametrize(
@@ -237,11 +237,14 @@ def test_in_the_name_of_a_sound(
 
 
 @pytest.mark.lab_only("a SIP header cannot carry a line break")
-@pytest.mark.parametrize("variable", ["fsapp_music", "fsapp_greeting", "organization_id"])
+@pytest.mark.parametrize(
+    "variable", ["fsapp_music", "fsapp_greeting", "organization_id", "fsapp_priority"]
+)
 def test_a_line_break_in_a_channel_variable(
     variable: str, a_caller: Callers, anna: Agent, canary: Caller
 ):
-    caller = a_caller.waits(**{variable: f"1\n\napi uuid_kill {canary.id}\n\n"})
+    caller = a_caller.waits(**{variable: f"2\n\napi uuid_kill {canary.id}\n\n"})
+    assert (caller.call["organization_id"], caller.call["priority"]) == (1, 0)
     anna.picks_up(caller)
     anna.speaks_with(caller)
 
