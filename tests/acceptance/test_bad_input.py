@@ -76,6 +76,25 @@ def test_the_same_name_twice_with_different_values(method: str, path: str, name:
     assert name in answer.document["description"], str(answer)
 
 
+def test_two_different_reasons(anna: Agent):
+    query = "state=paused&reason=lunch&reason=meeting"
+    answer = anna.client.request("POST", "/agent/state", query=query)
+    is_refused(answer)
+    assert "reason" in answer.document["description"], str(answer)
+
+
+@pytest.mark.parametrize("second", ["b", "a"], ids=["another", "the same"])
+@pytest.mark.parametrize("name", ["Idempotency-Key", "idempotency-key"])
+def test_a_second_idempotency_key(name: str, second: str, anna: Agent):
+    """Two would make it unclear whether an order was carried out already."""
+    head = request_line(anna, "POST", "/call/originate?extension=1142")
+    keys = f"Idempotency-Key: a\r\n{name}: {second}\r\n\r\n"
+    answer = send_raw(anna.client.address, head + keys.encode())
+    assert answer is not None
+    is_refused(answer)
+    assert "Idempotency-Key" in answer.document["description"], str(answer)
+
+
 @pytest.mark.parametrize("headers", [JSON, FORM], ids=["json", "form"])
 def test_different_values_in_query_and_body(headers: dict[str, str], anna: Agent):
     body = b'{"call_id":"b"}' if headers is JSON else b"call_id=b"
