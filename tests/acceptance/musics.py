@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from .app import Settings
 
-__all__ = ["ON_HOLD", "QUEUED", "two_musics"]
+__all__ = ["ON_HOLD", "QUEUED", "RINGING", "two_musics"]
 
 QUEUED, ON_HOLD = "greeting", "ringback"
 """As what the two are heard (switches/base.py)."""

@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from .actors import Agent, Callers, Desk
-from .app import App
+from .app import App, Settings
+from .musics import ON_HOLD, QUEUED, two_musics
 from .switches.base import Switch
 from .wait import wait_until
 
@@ -19,6 +20,11 @@ BACK = 10.0
 """How long the dialplan may take to bring a caller back, in seconds."""
 
 KEPT = ("id", "arrival_time", "caller_id", "caller_name", "destination", "priority", "position")
+
+
+@pytest.fixture(scope="module")
+def settings(sounds: dict[str, str]) -> Settings:
+    return two_musics(sounds)
 
 
 @pytest.fixture
@@ -51,7 +57,7 @@ def test_who_waits_hears_a_tone_and_keeps_her_place(a_caller: Callers, away: App
     away.start()
     for caller in callers:
         caller.is_queued(limit=BACK)
-        caller.hears("music", limit=BACK)
+        caller.hears(QUEUED, limit=BACK)
     assert [{key: call[key] for key in KEPT} for call in desk.queue()] == before
 
 
@@ -79,7 +85,7 @@ def test_a_parked_call_is_still_parked_and_hers(
     away.stop()
     caller.hears("tone")
     away.start()
-    caller.hears("music", limit=BACK)
+    caller.hears(ON_HOLD, limit=BACK)
     assert desk.sees(caller, "parked", limit=BACK)["assigned_to"] == "anna"
     anna.unparks(caller)
     anna.speaks_with(caller)

@@ -391,7 +391,7 @@ def test_a_transfer_after_a_crash_whose_source_leaves_just_then_leaves_nobody_in
     call = anna.calls_the_outside(outside)
     crashed()
     anna.speaks_with(call)
-    caller.hears("music", limit=BACK)
+    caller.hears("ringback", limit=BACK)
     asked = Pending(lambda: anna.asks("transfer", caller))
     time.sleep(delay)
     desk.switch.api(f"uuid_kill {caller.id}")

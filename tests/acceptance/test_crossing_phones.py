@@ -8,6 +8,8 @@ import time
 import pytest
 
 from .actors import Agent, Callers, Desk, Phone
+from .app import Settings
+from .musics import ON_HOLD, two_musics
 from .test_crossings import all_from_the_table, codes, cross, crossing, is_over, spoken
 from .test_transfer import consulted
 from .wait import wait_for
@@ -19,6 +21,11 @@ BEFORE = (0.015, 0.005, 0.0, -0.01)
 as_it_is_answered = pytest.mark.parametrize(
     "before", BEFORE, ids=lambda before: f"{before * 1000:.0f}ms"
 )
+
+
+@pytest.fixture(scope="module")
+def settings(sounds: dict[str, str]) -> Settings:
+    return two_musics(sounds)
 
 
 def rings_until_nearly_answered(phone: Phone, before: float) -> None:
@@ -78,7 +85,7 @@ def test_she_parks_as_she_hangs_up_her_phone(
     all_from_the_table(answer)
     if answer.code == 200:
         desk.sees(caller, "parked")
-        caller.hears("music")
+        caller.hears(ON_HOLD)
         desk.is_consistent()
     else:
         is_over(desk, caller, anna)
@@ -92,7 +99,7 @@ def test_she_parks_as_she_picks_up_another(lag: float, a_caller: Callers, anna: 
     )
     all_from_the_table(parking, picking_up)
     assert (parking.code, picking_up.code) in ((200, 200), (200, 409))
-    caller.hears("music")
+    caller.hears(ON_HOLD)
     desk.is_consistent()
 
 

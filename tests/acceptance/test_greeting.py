@@ -2,7 +2,13 @@
 
 from .actors import Agent, Callers, Desk
 from .expect import locked, nothing_to_pick_up
+from .musics import RINGING
 from .wait import wait_until
+
+SETTINGS = {"queue": {"music": RINGING}}
+
+MUSIC = "ringback"
+"""As what that is heard: neither the greeting nor the dialplan's tone."""
 
 
 def test_a_greeted_call_is_created_and_locked(
@@ -51,7 +57,7 @@ def test_then_it_is_queued_and_not_locked(a_caller: Callers, desk: Desk, sounds:
     caller.hears("greeting")
     call = caller.is_queued()
     assert (call["locked"], call["position"]) == (False, 1)
-    caller.hears("music")
+    caller.hears(MUSIC)
 
 
 def test_then_it_can_be_picked_up(a_caller: Callers, anna: Agent, sounds: dict[str, str]):
@@ -67,12 +73,12 @@ def test_it_is_heard_once(a_caller: Callers, anna: Agent, sounds: dict[str, str]
     # Back from the conversation she is queued at once: a greeting would lock the call.
     back = caller.is_queued(limit=1.0)
     assert back["locked"] is False
-    caller.hears("music")
+    caller.hears(MUSIC)
 
 
 def test_a_missing_greeting_holds_nobody_up(a_caller: Callers, desk: Desk):
     caller = a_caller.waits(fsapp_greeting="/no/such/greeting.wav")
-    caller.hears("music")
+    caller.hears(MUSIC)
 
 
 def test_without_a_greeting_it_is_never_locked(a_caller: Callers):

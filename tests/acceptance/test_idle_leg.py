@@ -6,11 +6,17 @@ from collections.abc import Callable
 import pytest
 
 from .actors import Agent, Callers, Desk, Phone
+from .app import Settings, merged
+from .musics import ON_HOLD, two_musics
 
 IDLE = 1
 
-
 SETTINGS = {"phone": {"idle_timeout": IDLE}}
+
+
+@pytest.fixture(scope="module")
+def settings(sounds: dict[str, str]) -> Settings:
+    return merged(SETTINGS, two_musics(sounds))
 
 
 def lasted(agent: Agent, since: float) -> float:
@@ -51,7 +57,7 @@ def test_the_parked_call_lives_on_without_it(a_caller: Callers, anna: Agent, des
     assert call is not None
     assert (call["state"], call["assigned_to"]) == ("parked", "anna")
     assert caller.is_on_the_line()
-    caller.hears("music")
+    caller.hears(ON_HOLD)
 
 
 def test_the_parked_call_is_taken_back_with_a_new_leg(a_caller: Callers, anna: Agent):

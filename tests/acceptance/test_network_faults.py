@@ -19,6 +19,7 @@ from .app import App, AppKeeper, Settings, merged
 from .client import Client
 from .hearing import Stream
 from .meanwhile import Pending
+from .musics import ON_HOLD, QUEUED, two_musics
 from .proxy import Link, Proxy
 from .switches.base import Switch
 from .switches.event_socket import split_address
@@ -74,12 +75,12 @@ def proxies(switch: Switch, keeper: AppKeeper) -> Iterator[Network]:
 
 
 @pytest.fixture(scope="module")
-def settings(proxies: Network) -> Settings:
+def settings(proxies: Network, sounds: dict[str, str]) -> Settings:
     ways = {
         "outbound": {"listen": proxies.listen, "advertise": proxies.outbound.address},
         "control": {"address": proxies.control.address},
     }
-    return merged(SETTINGS, ways)
+    return merged(SETTINGS, two_musics(sounds), ways)
 
 
 @pytest.fixture
@@ -253,7 +254,7 @@ def test_connections_stalled_for_twenty_seconds_delay_no_other_call(
         assert caller.is_on_the_line()
     anna.speaks_with(spoken)
     network.heal()
-    waiting.hears("music", limit=BACK)
+    waiting.hears(QUEUED, limit=BACK)
     assert waiting.is_queued()["arrival_time"] == shown[waiting.id]["arrival_time"]
     for agent, caller in ((anna, spoken), (bente, held)):
         assert desk.call(caller)["assigned_to"] == agent.id  # type: ignore[index]
@@ -361,7 +362,7 @@ def test_a_queued_caller_comes_back_to_her_place(
         anna.speaks_with(callers[0])
         return
     assert answer.code in (409, 504), str(answer)
-    callers[0].hears("music", limit=BACK)
+    callers[0].hears(QUEUED, limit=BACK)
     assert [call["id"] for call in desk.queue()] == [call["id"] for call in before]
     assert desk.queue()[0]["arrival_time"] == before[0]["arrival_time"]
     anna.phone.is_quiet()
@@ -384,7 +385,7 @@ def test_a_pickup_is_done_though_the_word_of_it_is_cut(
     assert answer.seconds < COMMAND, "found out at once, not when it was overdue"
     anna.speaks_with(caller)
     anna.parks(caller)
-    caller.hears("music", limit=BACK)
+    caller.hears(ON_HOLD, limit=BACK)
     anna.unparks(caller)
     anna.hangs_up()
     caller.is_cut_off()
@@ -469,7 +470,7 @@ def test_a_leg_whose_end_is_cut_in_mid_frame_has_ended(
         caller.is_cut_off()
     else:
         caller.is_queued(limit=BACK)
-        caller.hears("music", limit=BACK)
+        caller.hears(QUEUED, limit=BACK)
 
 
 def test_a_conversation_goes_on_and_can_be_ended(network: Network, a_caller: Callers, anna: Agent):
@@ -514,7 +515,7 @@ def test_two_connections_of_one_call_that_close_in_either_order_lose_nobody(
         # Long enough for the switch to have left what the first end interrupted: the worst case.
         time.sleep(0.5)
         wait_for(desk.ids, [caller.id], promise="she is listed once")
-    caller.hears("music", limit=BACK)
+    caller.hears(QUEUED, limit=BACK)
     assert caller.call["arrival_time"] == arrived
     anna.picks_up(caller)
     anna.speaks_with(caller)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from .actors import Agent, Caller, Callers, Desk
-from .app import App, merged
+from .app import App, Settings, merged
 from .expect import owned
+from .musics import QUEUED, two_musics
 from .record import on_record
 from .wait import wait_until
 
@@ -21,6 +22,11 @@ SETTINGS = {
 
 BACK = 10.0
 """How long the dialplan may take to bring a caller back, in seconds."""
+
+
+@pytest.fixture(scope="module")
+def settings(sounds: dict[str, str]) -> Settings:
+    return merged(SETTINGS, two_musics(sounds))
 
 
 @pytest.fixture
@@ -66,7 +72,7 @@ def test_an_agent_who_does_not_answer_loses_her_to_the_head_of_the_queue(
     on_hold.is_queued(limit=RING + 5)
     assert [call["id"] for call in desk.queue()] == [on_hold.id, earlier.id]
     anna.phone.is_quiet()
-    on_hold.hears("music")
+    on_hold.hears(QUEUED)
     told = on_record(desk.app, on_hold, "call_unpark")
     assert told[told.index("call_park") :] == ["call_park", "call_unpark", "queue_join"]
     assert bente.picks_up()["id"] == on_hold.id
