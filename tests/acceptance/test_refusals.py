@@ -74,6 +74,17 @@ def parked(scene: Scene) -> str:
     return str(scene.owner.parks()["id"])
 
 
+def taken_back(scene: Scene) -> str:
+    """Parked, while the agent's phone rings for it."""
+    call = parked(scene)
+    scene.owner.phone.dies()
+    scene.owner.phone.is_quiet()
+    scene.owner.phone.stays_silent()
+    scene.owner.starts("unpark", call)
+    scene.owner.phone.rings()
+    return call
+
+
 def dialled(scene: Scene) -> str:
     """Originated, while the agent's own phone still rings."""
     scene.owner.phone.stays_silent()
@@ -133,6 +144,7 @@ OWNED: dict[Stage, str] = {
     speaking: "speaking",
     spoken_to: "speaking",
     parked: "parked",
+    taken_back: "parked",
 }
 EVERY = {**NOBODYS, **OWNED}
 
@@ -177,6 +189,7 @@ MY_ROWS: dict[Stage, tuple[Cell | None, ...]] = {
     speaking: (is_busy, None, is_in("speaking"), None, bad_destination),
     spoken_to: (is_busy, None, is_in("speaking"), None, bad_destination),
     parked: (None, is_in("parked"), None, None, bad_destination),
+    taken_back: (is_busy, is_in("parked"), is_busy, None, bad_destination),
     ended_in_conversation: (is_missing,) * 4 + (cannot_bridge("Call on hold hung up"),),
 }
 
