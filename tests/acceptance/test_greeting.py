@@ -84,3 +84,14 @@ def test_a_missing_greeting_holds_nobody_up(a_caller: Callers, desk: Desk):
 def test_without_a_greeting_it_is_never_locked(a_caller: Callers):
     caller = a_caller.waits()
     assert caller.call["locked"] is False
+
+
+def test_who_leaves_during_it_has_freeswitchs_own_cause(
+    a_caller: Callers, desk: Desk, sounds: dict[str, str]
+):
+    """As in test_caller_gives_up.py: nobody here hangs up with such a cause."""
+    caller = a_caller.calls(fsapp_greeting=sounds["greeting"])
+    caller.hears("greeting")
+    desk.switch.api(f"uuid_kill {caller.id} MEDIA_TIMEOUT")
+    ended = desk.sees(caller, "hungup")
+    assert (ended["hangup_cause"], ended["locked"]) == ("MEDIA_TIMEOUT", False)
