@@ -1,7 +1,7 @@
 """The watcher's desk: what can be seen of calls, agents and channels, touching nothing."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import closing
 from typing import Any, cast
 
@@ -15,6 +15,10 @@ from .switches.base import Switch
 from .wait import LIMIT, wait_for, wait_until
 
 Call = dict[str, Any]
+
+LINKS = ("call_uuid", "signal_bond", "other_loopback_leg_uuid")
+"""Channel variables that name the channel it was dialled by, is joined with, is looped back to."""
+NO_VARIABLE = "_undef_"
 
 
 class Desk:
@@ -130,15 +134,21 @@ class Desk:
         wait_until(look, lambda last: len(last) == 3 and last[0] == last[1] == last[2])
         return looks[-1]
 
-    def is_consistent(self) -> None:
-        """What the lists, the agents and the switch say agrees, at once or within the limit."""
-        wait_until(self.contradictions, lambda found: not found, promise="all agree")
+    def is_consistent(self, *may_rest: Any) -> None:
+        """What the lists, the agents and the switch say agrees, at once or within the limit; the
+        legs of those who ``may_rest`` may still stand idle though they have no call."""
+        resting = {id_of(agent) for agent in may_rest}
+        wait_until(
+            lambda: self.contradictions(resting), lambda found: not found, promise="all agree"
+        )
 
-    def contradictions(self) -> Sequence[str]:
+    def contradictions(self, resting: Container[str] = ()) -> Sequence[str]:
         """Sentences about what does not fit together at this moment."""
         calls = {call["id"]: call for call in self.calls()}
-        found = [f"{one} is no channel" for one in set(calls) - set(self.channels())]
-        for agent in self.agents():
+        channels, agents = self.channels(), self.agents()
+        found = [f"{one} is no channel" for one in set(calls) - set(channels)]
+        found += self._left_over([one for one in channels if one not in calls], agents, resting)
+        for agent in agents:
             current = [agent["current_call"]] if agent["current_call"] else []
             hers = sorted(c["id"] for c in calls.values() if c["assigned_to"] == agent["id"])
             if sorted([*current, *agent["parked_calls"]]) != hers:
@@ -150,6 +160,39 @@ class Desk:
             if belongs != (call["assigned_to"] is not None) and call["state"] != "created":
                 found.append(f"{call['state']} but of {call['assigned_to']}: {call['id']}")
         return found
+
+    def _left_over(
+        self, channels: list[str], agents: list[dict[str, Any]], resting: Container[str]
+    ) -> Iterator[str]:
+        """What is wrong with the channels that are no calls: each has to be the one leg of an agent
+        who has a call, or where a call has led to."""
+        has_call = {one["id"]: one["current_call"] or one["parked_calls"] for one in agents}
+        legs: dict[str, str] = {}
+        for channel in channels:
+            agent = self._variable(channel, "fsapp_agent")
+            if agent not in has_call:
+                if self._beyond(channel).isdisjoint(self.ids()):
+                    yield f"{channel} is left over: it is of no call and no agent"
+                continue
+            if not has_call[agent] and agent not in resting:
+                yield f"{channel} is left over: {agent} has no call"
+            if agent in legs:
+                yield f"{channel} and {legs[agent]} are both legs of {agent}"
+            legs[agent] = channel
+
+    def _beyond(self, channel: str) -> set[str]:
+        """The channels that this one hangs together with: dialled by it, joined with it, or the
+        other end of the same loopback; itself included."""
+        found, to_ask = {channel}, [channel]
+        while to_ask:
+            one = to_ask.pop()
+            linked = {self._variable(one, link) for link in LINKS} - found
+            found |= linked
+            to_ask += linked - {NO_VARIABLE}
+        return found
+
+    def _variable(self, channel: str, name: str) -> str:
+        return self.switch.api(f"uuid_getvar {channel} {name}")
 
 
 def state_of(agent: dict[str, Any]) -> str:
