@@ -4,15 +4,25 @@ As in test_crossings.py: every answer is one of the table's, and afterwards all 
 """
 
 import time
+from typing import Any
 
 import pytest
 
-from .actors import Agent, Callers, Desk, Phone
+from .actors import WAITING, Agent, Caller, Callers, Desk, Phone
 from .app import Settings
+from .client import Answer
 from .musics import ON_HOLD, two_musics
-from .test_crossings import all_from_the_table, codes, cross, crossing, is_over, spoken
+from .test_crossings import (
+    all_from_the_table,
+    codes,
+    cross,
+    crossing,
+    is_over,
+    is_transferred,
+    spoken,
+)
 from .test_transfer import consulted
-from .wait import wait_for
+from .wait import wait_until
 
 RINGS = 0.1
 BEFORE = (0.015, 0.005, 0.0, -0.01)
@@ -124,10 +134,33 @@ def test_her_phone_dies_as_she_transfers(
     caller, call = consulted(a_caller, anna, outside)
     answer, _ = cross(lambda: anna.asks("transfer", caller), anna.phone.dies, lag)
     all_from_the_table(answer)
+    has_one_outcome(answer, desk, caller, call, anna)
+
+
+@crossing
+def test_her_phone_dies_before_she_transfers(
+    lag: float, a_caller: Callers, anna: Agent, outside: Phone, desk: Desk
+):
+    caller, call = consulted(a_caller, anna, outside)
+    _, answer = cross(anna.phone.dies, lambda: anna.asks("transfer", caller), lag)
+    all_from_the_table(answer)
+    has_one_outcome(answer, desk, caller, call, anna)
+
+
+def has_one_outcome(
+    answer: Answer, desk: Desk, caller: Caller, call: dict[str, Any], agent: Agent
+) -> None:
+    """Transferred, her phone needed no more; or the caller stays on hold and whom she consulted,
+    who has lost her, waits in the queue."""
     if answer.code == 200:
-        wait_for(lambda: desk.switch.hears(caller.id), call["id"], promise="both are joined")
-    else:
-        assert desk.sees(caller, "parked")["assigned_to"] == "anna"
+        is_transferred(desk, caller, call, agent)
+        return
+    assert answer.code == 400
+    assert desk.sees(caller, "parked")["assigned_to"] == agent.id
+    caller.hears("music")
+    assert desk.sees(call, "queued")["assigned_to"] is None
+    wait_until(lambda: desk.switch.hears(call["id"]), WAITING.__contains__, promise="hears music")
+    agent.phone.is_quiet()
     desk.is_consistent()
 
 
