@@ -52,7 +52,8 @@ def is_known(desk: Desk, caller: Caller) -> bool:
 
 def test_who_hangs_up_before_the_answer_leaves_nothing_but_the_cause(a_caller: Callers, desk: Desk):
     caller = never_answered(a_caller, desk)
-    assert desk.sees(caller, "hungup")["hangup_cause"] == UNANSWERED
+    ended = desk.sees(caller, "hungup")
+    assert (ended["hangup_cause"], ended["answered_at"]) == (UNANSWERED, None)
 
 
 def test_twenty_who_hang_up_at_once_leave_nothing(a_caller: Callers, desk: Desk):
