@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from .actors import WAITING, Agent, Caller, Callers, Desk, Phone
+from .actors import Agent, Caller, Callers, Desk, Phone
 from .app import Settings
 from .client import Answer
-from .musics import ON_HOLD, two_musics
+from .musics import ON_HOLD, QUEUED, two_musics
 from .test_crossings import (
     all_from_the_table,
     codes,
@@ -22,7 +22,7 @@ from .test_crossings import (
     spoken,
 )
 from .test_transfer import consulted
-from .wait import wait_until
+from .wait import wait_for
 
 RINGS = 0.1
 BEFORE = (0.015, 0.005, 0.0, -0.01)
@@ -157,9 +157,9 @@ def has_one_outcome(
         return
     assert answer.code == 400
     assert desk.sees(caller, "parked")["assigned_to"] == agent.id
-    caller.hears("music")
+    caller.hears(ON_HOLD)
     assert desk.sees(call, "queued")["assigned_to"] is None
-    wait_until(lambda: desk.switch.hears(call["id"]), WAITING.__contains__, promise="hears music")
+    wait_for(lambda: desk.switch.hears(call["id"]), QUEUED, promise="hears the queue's music")
     agent.phone.is_quiet()
     desk.is_consistent()
 
