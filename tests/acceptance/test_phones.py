@@ -184,9 +184,7 @@ def test_a_parked_call_survives_the_death_of_the_phone(a_caller: Callers, anna: 
     anna.parks()
     anna.phone.dies()
     anna.phone.is_quiet()
-    call = desk.call(caller)
-    assert call is not None
-    assert (call["state"], call["assigned_to"]) == ("parked", "anna")
+    assert desk.sees(caller, "parked")["assigned_to"] == "anna"
     caller.hears(ON_HOLD)
     anna.unparks(caller)
     anna.speaks_with(caller)
@@ -204,9 +202,7 @@ def test_a_parked_call_that_cannot_be_taken_back_stays_hers_on_hold(
     anna.phone.is_quiet()
     fail(anna.phone, how)
     anna.is_refused(phone_unavailable(anna, FAILURES[how], caller), verb, caller)
-    call = desk.call(caller)
-    assert call is not None
-    assert (call["state"], call["assigned_to"]) == ("parked", "anna")
+    assert desk.sees(caller, "parked")["assigned_to"] == "anna"
     caller.hears(ON_HOLD)
     now = anna.is_now()
     assert (now["state"], now["current_call"], now["parked_calls"]) == ("idle", None, [caller.id])

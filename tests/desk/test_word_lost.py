@@ -80,13 +80,19 @@ def test_one_whom_it_was_to_join_and_never_did_is_joined_anew(rig: Rig) -> None:
     rig.check()
 
 
-def test_a_callee_joined_after_her_connection_broke_speaks(rig: Rig) -> None:
-    """Only looked at before that: FreeSWITCH is asked once more when it is overdue."""
+def overdue_unheard(rig: Rig) -> tuple[str, str]:
+    """A callee who was to be joined as her connection broke, some time ago, and her agent's leg."""
     uuid, own = rig.dial()
     line = rig.connects(uuid, "fsapp_return", {"fsapp_call": uuid})
     line.expect(f"uuid_bridge {uuid} {own}")
     rig.lost(line)
     rig.clock.advance(OPTIONS.switch_timeout)
+    return uuid, own
+
+
+def test_a_callee_joined_after_her_connection_broke_speaks(rig: Rig) -> None:
+    """Only looked at before that: FreeSWITCH is asked once more when it is overdue."""
+    uuid, own = overdue_unheard(rig)
     rig.control.answer(f"uuid_getvar {uuid} signal_bond", own)
     assert rig.place(uuid) == "ann speaking"
     assert rig.sent(f"uuid_kill {uuid}") == 0
@@ -102,11 +108,7 @@ def test_one_whom_it_did_not_join_is_joined_anew(rig: Rig) -> None:
 
 
 def test_a_question_about_it_that_is_lost_is_asked_again(rig: Rig) -> None:
-    uuid, own = rig.dial()
-    line = rig.connects(uuid, "fsapp_return", {"fsapp_call": uuid})
-    line.expect(f"uuid_bridge {uuid} {own}")
-    rig.lost(line)
-    rig.clock.advance(OPTIONS.switch_timeout)
+    uuid, own = overdue_unheard(rig)
     rig.control.expect(f"uuid_getvar {uuid} signal_bond")
     rig.switch_goes()
     rig.switch_comes()

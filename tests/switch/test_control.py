@@ -135,6 +135,19 @@ def test_a_mistake_as_it_comes_up_costs_that_connection_only(
     control.stop()
 
 
+def test_a_socket_that_takes_no_options_is_given_back(
+    switch: EventSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An open one that is forgotten is a ResourceWarning, and so an error, here."""
+
+    def refuses(_sock: socket.socket) -> None:
+        raise OSError("no such option")
+
+    monkeypatch.setattr(login, "prepare", refuses)
+    with pytest.raises(OSError, match="no such option"):
+        login.log_in(*switch.address, "ClueCon", 1000)
+
+
 def test_connections_made_and_attempts_that_failed_are_counted(switch: EventSocket) -> None:
     controlled = Controlled(switch.address)
     controlled.wait_up()
