@@ -2,17 +2,31 @@
 
 The law of this file: no port comes from the range that the kernel hands out itself. There any
 connection to anywhere may get it between this look and the moment it is bound, and whoever binds it
-again after a restart finds it taken.
+again after a restart finds it taken. Nor does one from another worker's share: an address stays
+free while its app is restarted, and whoever else got it meanwhile would keep it.
 """
 
+import os
 import random
 import socket
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["free_address", "free_port", "takes_datagrams"]
+__all__ = ["free_address", "free_port", "share_of", "takes_datagrams"]
 
-_OURS = range(10240, 20000)
+_ALL = range(10240, 20000)
+
+
+def share_of(environment: Mapping[str, str]) -> range:
+    """The ports of one of pytest's workers; of a process that is none, all of them."""
+    workers = int(environment.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    worker = int(environment.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    size = len(_ALL) // workers
+    return _ALL[worker * size : (worker + 1) * size]
+
+
+_OURS = share_of(os.environ)
 _given: deque[int] = deque(maxlen=500)
 """Ports that this process was given lately: they are bound later than they were asked for."""
 

@@ -98,6 +98,21 @@ def test_what_was_decided_before_a_mistake_is_still_done(rig: Rig) -> None:
     assert not locked(rig)
 
 
+def test_a_turn_that_cannot_tell_of_its_agents_leaves_the_board_to_others(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_agents: set[str]) -> None:
+        raise ValueError("ours")
+
+    turn = rig.board.turn()
+    with monkeypatch.context() as broken:
+        broken.setattr(rig.board.presence, "tell", fails)
+        turn.__enter__()
+        with pytest.raises(ValueError, match="ours"):
+            turn.__exit__(None, None, None)
+    assert not locked(rig)
+
+
 def test_one_turn_at_a_time(rig: Rig) -> None:
     inside: list[int] = []
 

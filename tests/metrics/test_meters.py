@@ -78,11 +78,17 @@ def test_requests_are_counted_by_route_method_and_status(
     told = RequestMeter(registry)
     told.answered("/call/pickup", "POST", 200, 1.5)
     told.answered("/call/pickup", "POST", 409, 20.0)
+    for _ in range(2):
+        told.answered("/call/state", "POST", 200, 0.5)
+    told.answered("/call/state", "GET", 200, 0.25)
     assert figures.series(REQUESTS) == {
         ("/call/pickup", "POST", "200"): 1,
         ("/call/pickup", "POST", "409"): 1,
+        ("/call/state", "POST", "200"): 2,
+        ("/call/state", "GET", "200"): 1,
     }
     assert figures.times(REQUEST_DURATION, route="/call/pickup") == (2, 21.5)
+    assert figures.times(REQUEST_DURATION, route="/call/state") == (3, 1.25)
 
 
 def test_what_was_no_request_is_counted_and_not_timed(registry: Registry, figures: Reading) -> None:

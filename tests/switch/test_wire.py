@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fsapp.switch.wire import BadFrame, Wire
+from fsapp.switch.wire import _FEW, BadFrame, Wire
 from tests.switch.peer import LIMIT, Peer, nothing_left
 
 GREETING = "Content-Type: command/reply\nReply-Text: +OK accepted\n\n"
@@ -41,6 +41,24 @@ def test_an_answer_larger_than_any_buffer_gets_through(ends: tuple[Wire, Peer]) 
     event = next(wire.events())
     sender.join(LIMIT)
     assert event.getBody() == text
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_nothing_is_waited_for_behind_what_has_come(ends: tuple[Wire, Peer], more: int) -> None:
+    """Whether it is as long as what is asked for first, or differs from it by a byte."""
+    wire, peer = ends
+    begin(wire, peer)
+    head = "Content-Type: api/response\nContent-Length: {}\n\n"
+    body = "x" * (_FEW + more - len(head.format(100)))
+    whole = head.format(len(body)) + body
+    assert len(whole) == _FEW + more
+    peer.send(whole)
+    late = threading.Timer(LIMIT, lambda: peer.api("late"))
+    late.start()
+    assert next(wire.events()).getBody() == body
+    assert late.is_alive()
+    late.cancel()
+    late.join(LIMIT)
 
 
 def test_the_greeting_is_the_info(ends: tuple[Wire, Peer]) -> None:
